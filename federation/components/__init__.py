@@ -1,0 +1,1 @@
+"""One file per DSL module, grouped by family."""

@@ -1,0 +1,49 @@
+"""Every component this version has, by module name."""
+
+from collections.abc import Mapping
+from functools import cache
+
+from federation.components.component import Component
+from federation.errors import NotFound
+from federation.spec.catalogue import ModuleDecl
+
+
+@cache
+def components() -> Mapping[str, Component]:
+    """All components by module name, aliases included."""
+    from federation.components.features.data_transform import data_io, data_transform
+    from federation.components.linear.hetero_lr import hetero_lr
+    from federation.components.statistics.evaluation import evaluation
+    from federation.components.tables.intersection import intersection
+    from federation.components.tables.reader import reader
+    from federation.components.tables.upload import upload
+    from federation.components.toys.secure_add import secure_add
+
+    every = (
+        reader,
+        upload,
+        data_io,
+        data_transform,
+        intersection,
+        hetero_lr,
+        evaluation,
+        secure_add,
+    )
+    return {name: c for c in every for name in (c.module, *c.aliases)}
+
+
+def find_component(module: str) -> Component:
+    """The component of that module name.
+
+    Raises:
+        NotFound: no such module.
+    """
+    try:
+        return components()[module]
+    except KeyError:
+        raise NotFound(f"module {module} does not exist", module=module) from None
+
+
+def catalogue() -> tuple[ModuleDecl, ...]:
+    """What this version can run, as agents publish it."""
+    return tuple({c.module: c.declare() for c in components().values()}.values())
