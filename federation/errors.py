@@ -54,6 +54,13 @@ class InvalidInput(BadRequest):
         super().__init__(f"{self.subject} has {_count(len(self.problems))}: {lines}")
 
 
+class InvalidDocument(InvalidInput):
+    """A JSON document is broken, too long or too deep."""
+
+    code = "invalid_document"
+    subject = "the document"
+
+
 class InvalidJob(InvalidInput):
     """A job's DSL or conf can not be run."""
 
@@ -66,6 +73,33 @@ class InvalidParameters(InvalidInput):
 
     code = "invalid_parameters"
     subject = "the parameters"
+
+
+class UnknownScheme(BadRequest):
+    """No encryption scheme goes by that name."""
+
+    code = "unknown_scheme"
+
+    def __init__(self, method: str, known: Sequence[str]) -> None:
+        super().__init__(
+            f"there is no encryption method {method!r}; choose one of {', '.join(known)}",
+            method=method,
+            known=list(known),
+        )
+
+
+class WeakKey(BadRequest):
+    """A key was asked for that is too short to protect anything."""
+
+    code = "weak_key"
+
+    def __init__(self, scheme: str, bits: int, least: int) -> None:
+        super().__init__(
+            f"a {scheme} key of {bits} bits can be broken; ask for {least} bits or more",
+            scheme=scheme,
+            bits=bits,
+            least=least,
+        )
 
 
 class NotFound(TripactError):
@@ -114,10 +148,60 @@ class DataProblem(TripactError):
     code = "data_problem"
 
 
+class BlankIds(DataProblem):
+    """Rows have an empty id, so they can be matched with nobody's."""
+
+    code = "blank_ids"
+
+    def __init__(self, rows: int) -> None:
+        super().__init__(
+            f"{rows} rows have a blank id; fill the id in or drop these rows before matching",
+            rows=rows,
+        )
+
+
+class DuplicateIds(DataProblem):
+    """Rows share an id, so it is open which of them a match means."""
+
+    code = "duplicate_ids"
+
+    def __init__(self, rows: int) -> None:
+        super().__init__(
+            f"{rows} rows repeat an id that an earlier row has; keep one row for each id",
+            rows=rows,
+        )
+
+
+class NonFiniteValues(DataProblem):
+    """Values are NaN or infinite where a number is needed."""
+
+    code = "non_finite_values"
+
+    def __init__(self, count: int) -> None:
+        super().__init__(
+            f"{count} values are NaN or infinite and can not be encrypted; "
+            "fill or drop them first (DataTransform's missing_fill)",
+            count=count,
+        )
+
+
 class ComputationProblem(TripactError):
     """The numbers left the range in which the computation is defined."""
 
     code = "computation_problem"
+
+
+class FixedPointOverflow(ComputationProblem):
+    """A value does not fit the fixed point numbers of a scheme."""
+
+    code = "fixed_point_overflow"
+
+    def __init__(self, count: int) -> None:
+        super().__init__(
+            f"{count} values left the range of the fixed point; scale the features, "
+            "lower the learning rate, or lower the precision",
+            count=count,
+        )
 
 
 # --- a platform engineer can act -----------------------------------------------------------------
@@ -136,6 +220,72 @@ class PeerMisbehaved(TripactError):
     """A letter or an order breaks the protocol."""
 
     code = "peer_misbehaved"
+
+
+class MalformedMessage(PeerMisbehaved):
+    """Bytes that are not one well-formed message within the limits."""
+
+    code = "malformed_message"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"a message is malformed: {reason}", reason=reason)
+
+
+class BadCiphertext(PeerMisbehaved):
+    """Bytes that claim to be ciphertexts and are none."""
+
+    code = "bad_ciphertext"
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"not a ciphertext: {why}", why=why)
+
+
+class BadIntersection(PeerMisbehaved):
+    """A letter of a set intersection does not fit the letters before it."""
+
+    code = "bad_intersection"
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"the set intersection was broken off: {why}", why=why)
+
+
+class BadPoint(PeerMisbehaved):
+    """Bytes that claim to be points of the curve and are none, or give a secret away."""
+
+    code = "bad_point"
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"not a usable point of Curve25519: {why}", why=why)
+
+
+class BadPublicKey(PeerMisbehaved):
+    """A peer's public key is too short or not well formed."""
+
+    code = "bad_public_key"
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"a peer sent a public key that can not be used: {why}", why=why)
+
+
+class MixedKeys(PeerMisbehaved):
+    """Ciphertexts of different keys, or a ciphertext and another key, can not go together."""
+
+    code = "mixed_keys"
+
+    def __init__(self, one: str, other: str) -> None:
+        super().__init__(f"ciphertext of key {one} used with key {other}", one=one, other=other)
+
+
+class UnknownKey(PeerMisbehaved):
+    """A ciphertext of a key that was never introduced to this party."""
+
+    code = "unknown_key"
+
+    def __init__(self, fingerprint: str) -> None:
+        super().__init__(
+            f"a ciphertext belongs to key {fingerprint}, which this job does not know",
+            fingerprint=fingerprint,
+        )
 
 
 def _count(problems: int) -> str:
