@@ -213,6 +213,56 @@ class Unavailable(TripactError):
     code = "unavailable"
 
 
+class KeyExhausted(Unavailable):
+    """A sealing key has sealed as many parts as it may."""
+
+    code = "key_exhausted"
+
+    def __init__(self, receiver: str) -> None:
+        super().__init__(f"the key for letters to {receiver} is used up", receiver=receiver)
+
+
+class LetterCutShort(Unavailable):
+    """A letter was given up after part of it had left; its receiver can not go on."""
+
+    code = "letter_cut_short"
+
+    def __init__(self, receiver: str) -> None:
+        super().__init__(f"a letter to {receiver} was given up half way", receiver=receiver)
+
+
+class LettersNotDelivered(Unavailable):
+    """A task ended, and its last letters were not received in time."""
+
+    code = "letters_not_delivered"
+
+    def __init__(self, receivers: Sequence[str], within_s: float) -> None:
+        names = ", ".join(receivers)
+        super().__init__(
+            f"letters to {names} were not received within {within_s:g} s",
+            receivers=list(receivers),
+            within_s=within_s,
+        )
+
+
+class LinkClosed(Unavailable):
+    """The link to the outside ended."""
+
+    code = "link_closed"
+
+    def __init__(self) -> None:
+        super().__init__("the link that carries letters is closed")
+
+
+class PeerLeft(Unavailable):
+    """A peer's task has ended, so the letter that is waited for will never come."""
+
+    code = "peer_left"
+
+    def __init__(self, peer: str, tag: str) -> None:
+        super().__init__(f"{peer} has ended without sending {tag!r}", peer=peer, tag=tag)
+
+
 # --- nobody should trust this peer ---------------------------------------------------------------
 
 
@@ -222,13 +272,13 @@ class PeerMisbehaved(TripactError):
     code = "peer_misbehaved"
 
 
-class MalformedMessage(PeerMisbehaved):
-    """Bytes that are not one well-formed message within the limits."""
+class AlteredLetter(PeerMisbehaved):
+    """A letter or an acknowledgement was changed on its way, or sealed with another key."""
 
-    code = "malformed_message"
+    code = "altered_letter"
 
-    def __init__(self, reason: str) -> None:
-        super().__init__(f"a message is malformed: {reason}", reason=reason)
+    def __init__(self, sender: str) -> None:
+        super().__init__(f"a letter of {sender} was altered on its way", sender=sender)
 
 
 class BadCiphertext(PeerMisbehaved):
@@ -267,6 +317,61 @@ class BadPublicKey(PeerMisbehaved):
         super().__init__(f"a peer sent a public key that can not be used: {why}", why=why)
 
 
+class BadSignature(PeerMisbehaved):
+    """A signature is not of the identity it should be of."""
+
+    code = "bad_signature"
+
+    def __init__(self, purpose: str) -> None:
+        super().__init__(f"the signature of a {purpose} is not of the pinned key", purpose=purpose)
+
+
+class ForgedSender(PeerMisbehaved):
+    """A letter claims another address than the one its key belongs to."""
+
+    code = "forged_sender"
+
+    def __init__(self, claimed: str) -> None:
+        super().__init__(
+            f"a letter claims to be of {claimed}, who did not seal it", claimed=claimed
+        )
+
+
+class LetterTooLarge(PeerMisbehaved):
+    """A letter is larger than the receiver takes."""
+
+    code = "letter_too_large"
+
+    def __init__(self, sender: str, limit_bytes: int) -> None:
+        super().__init__(
+            f"a letter of {sender} is larger than {limit_bytes} bytes",
+            sender=sender,
+            limit_bytes=limit_bytes,
+        )
+
+
+class MailboxFull(PeerMisbehaved):
+    """More letters wait unread than a task holds."""
+
+    code = "mailbox_full"
+
+    def __init__(self, sender: str, limit_bytes: int) -> None:
+        super().__init__(
+            f"letters of {sender} and others that nobody reads take more than {limit_bytes} bytes",
+            sender=sender,
+            limit_bytes=limit_bytes,
+        )
+
+
+class MalformedMessage(PeerMisbehaved):
+    """Bytes that are not one well-formed message within the limits."""
+
+    code = "malformed_message"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"a message is malformed: {reason}", reason=reason)
+
+
 class MixedKeys(PeerMisbehaved):
     """Ciphertexts of different keys, or a ciphertext and another key, can not go together."""
 
@@ -274,6 +379,45 @@ class MixedKeys(PeerMisbehaved):
 
     def __init__(self, one: str, other: str) -> None:
         super().__init__(f"ciphertext of key {one} used with key {other}", one=one, other=other)
+
+
+class ReorderedLetter(PeerMisbehaved):
+    """A part of a letter came before its turn."""
+
+    code = "reordered_letter"
+
+    def __init__(self, sender: str, sequence: int, expected: int) -> None:
+        super().__init__(
+            f"part {sequence} of {sender} came before part {expected}",
+            sender=sender,
+            sequence=sequence,
+            expected=expected,
+        )
+
+
+class ReplayedLetter(PeerMisbehaved):
+    """A part of a letter came a second time."""
+
+    code = "replayed_letter"
+
+    def __init__(self, sender: str, sequence: int) -> None:
+        super().__init__(
+            f"part {sequence} of {sender} came a second time", sender=sender, sequence=sequence
+        )
+
+
+class UndeclaredLetter(PeerMisbehaved):
+    """A letter that the component does not declare for this sender and receiver."""
+
+    code = "undeclared_letter"
+
+    def __init__(self, tag: str, sender: str, receiver: str) -> None:
+        super().__init__(
+            f"the component declares no letter {tag!r} from {sender} to {receiver}",
+            tag=tag,
+            sender=sender,
+            receiver=receiver,
+        )
 
 
 class UnknownKey(PeerMisbehaved):
@@ -285,6 +429,33 @@ class UnknownKey(PeerMisbehaved):
         super().__init__(
             f"a ciphertext belongs to key {fingerprint}, which this job does not know",
             fingerprint=fingerprint,
+        )
+
+
+class WrongLetterType(PeerMisbehaved):
+    """A letter's content is not of the declared type."""
+
+    code = "wrong_letter_type"
+
+    def __init__(self, tag: str, sender: str, where: str, why: str) -> None:
+        super().__init__(
+            f"letter {tag!r} of {sender} is not as declared: {where} {why}",
+            tag=tag,
+            sender=sender,
+            where=where,
+            why=why,
+        )
+
+
+class WrongSession(PeerMisbehaved):
+    """A session statement is of another job, epoch, party or offer than it should be."""
+
+    code = "wrong_session"
+
+    def __init__(self, party_id: str) -> None:
+        super().__init__(
+            f"party {party_id} sent a session statement of another job or epoch",
+            party_id=party_id,
         )
 
 

@@ -1,0 +1,162 @@
+"""The frame that travels on every link: what kind it is, a small header, a raw body.
+
+    version (1 byte) | kind (1 byte) | header size (4 bytes, big-endian) | header | body
+
+The header is one codec message; the body is opaque here (a sealed part, an upload's chunk, or a
+codec message of its own). A websocket carries one frame per message; a byte stream puts the size
+of each frame before it (4 bytes, big-endian). Who uses a frame checks the shape of its header.
+"""
+
+import struct
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Any
+
+from federation.errors import MalformedMessage
+from federation.wire.codec import Bytes, Limits, decode, encode
+
+VERSION = 1
+MAX_FRAME_BYTES = 16 << 20
+HEADER_LIMITS = Limits(size_bytes=1 << 20, depth=32, elements=1 << 16)
+
+_HEAD = struct.Struct(">BBI")
+_SIZE = struct.Struct(">I")
+
+
+class FrameKind(IntEnum):
+    """What a frame is for."""
+
+    HELLO = 1
+    CHALLENGE = 2
+    PROOF = 3
+    WELCOME = 4
+    CATALOGUE = 5
+    ORDER = 6
+    ORDER_ACK = 7
+    REPORT = 8
+    REPORT_ACK = 9
+    LETTER = 10
+    LETTER_ACK = 11
+    CALL = 12
+    ANSWER = 13
+    CHUNK = 14
+    CREDIT = 15
+    PING = 16
+    PONG = 17
+    BYE = 18
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One frame; the body of a received one is a read-only view into what was received."""
+
+    kind: FrameKind
+    header: dict[str, Any] = field(default_factory=dict)
+    body: Bytes = b""
+
+
+def pack(frame: Frame) -> list[Bytes]:
+    """The frame as buffers to be sent one after the other; the body is not copied.
+
+    Raises:
+        TypeError, ValueError: the header can not be encoded.
+    """
+    header = encode(frame.header, HEADER_LIMITS)
+    head = _HEAD.pack(VERSION, frame.kind, len(header)) + header
+    return [head, frame.body] if len(frame.body) else [head]
+
+
+def pack_bytes(frame: Frame) -> bytes:
+    """The frame as one run of bytes, for a link that keeps messages apart."""
+    return b"".join(pack(frame))
+
+
+def pack_stream(frame: Frame, limit: int = MAX_FRAME_BYTES) -> list[Bytes]:
+    """The frame as buffers for a byte stream, with its size before it.
+
+    Raises:
+        ValueError: it is larger than `limit` bytes, so that nobody would read it.
+    """
+    buffers = pack(frame)
+    size = sum(map(len, buffers))
+    if size > limit:
+        raise ValueError(f"a frame of {size} bytes is over the limit of {limit}")
+    return [_SIZE.pack(size) + buffers[0], *buffers[1:]]
+
+
+def unpack(data: Bytes, limit: int = MAX_FRAME_BYTES) -> Frame:
+    """The frame of one whole message.
+
+    Raises:
+        MalformedMessage: not a frame of this version, or over a limit.
+    """
+    view = memoryview(data).cast("B").toreadonly()
+    if len(view) > limit:
+        raise MalformedMessage("a frame is larger than the limit")
+    if len(view) < _HEAD.size:
+        raise MalformedMessage("a frame is cut short")
+    version, kind, header_size = _HEAD.unpack_from(view)
+    if version != VERSION:
+        raise MalformedMessage("a frame is of another version")
+    if kind not in _KINDS:
+        raise MalformedMessage("a frame is of an unknown kind")
+    body = _HEAD.size + header_size
+    if body > len(view):
+        raise MalformedMessage("a frame is cut short")
+    header = decode(view[_HEAD.size : body], HEADER_LIMITS)
+    if type(header) is not dict:
+        raise MalformedMessage("a frame's header is not a map")
+    return Frame(_KINDS[kind], header, view[body:])
+
+
+_KINDS = {int(kind): kind for kind in FrameKind}
+
+
+class FrameReader:
+    """Cuts a byte stream into frames; holds at most one unfinished frame.
+
+    After a MalformedMessage the stream has no known boundary: close it.
+    """
+
+    def __init__(self, limit: int = MAX_FRAME_BYTES) -> None:
+        self._limit = limit
+        self._buffer = bytearray()
+
+    @property
+    def pending_bytes(self) -> int:
+        """Bytes of an unfinished frame that are held."""
+        return len(self._buffer)
+
+    def feed(self, data: Bytes) -> list[Frame]:
+        """The frames that `data` completes.
+
+        Raises:
+            MalformedMessage: a frame that can not be read, or announces more than the limit;
+                refused as soon as its size is known.
+        """
+        self._buffer += data
+        frames: list[Frame] = []
+        at = 0
+        while len(self._buffer) - at >= _SIZE.size:
+            end = at + _SIZE.size + self._announced(at)
+            if end > len(self._buffer):
+                break
+            frames.append(unpack(bytes(self._buffer[at + _SIZE.size : end]), self._limit))
+            at = end
+        del self._buffer[:at]
+        return frames
+
+    def _announced(self, at: int) -> int:
+        (size,) = _SIZE.unpack_from(self._buffer, at)
+        return frame_size(size, self._limit)
+
+
+def frame_size(size: int, limit: int = MAX_FRAME_BYTES) -> int:
+    """The size a stream announces for its next frame, once it is known to be acceptable.
+
+    Raises:
+        MalformedMessage: larger than the limit, or smaller than any frame.
+    """
+    if not _HEAD.size <= size <= limit:
+        raise MalformedMessage("a frame announces a size outside the limits")
+    return size
