@@ -1,0 +1,29 @@
+"""Names of encryption methods, as jobs write them."""
+
+import pytest
+
+from federation.crypto import generate_keypair, scheme_of
+from federation.errors import UnknownScheme, WeakKey
+
+
+@pytest.mark.parametrize("method", ["Paillier", "paillier", "PAILLIER", "IPCL", "ipcl"])
+def test_paillier_goes_by_all_its_names_without_a_warning(method: str) -> None:
+    assert scheme_of(method) == ("paillier", None)
+
+
+@pytest.mark.parametrize("method", ["IterativeAffine", "randomIterativeAffine"])
+def test_a_broken_method_becomes_paillier_and_is_warned_about(method: str) -> None:
+    scheme, warning = scheme_of(method)
+    assert scheme == "paillier"
+    assert warning is not None
+    assert method in warning
+
+
+def test_another_name_is_refused_with_the_names_there_are() -> None:
+    with pytest.raises(UnknownScheme, match="Paillier, IPCL"):
+        scheme_of("rsa")
+
+
+def test_a_short_key_is_refused_by_any_name() -> None:
+    with pytest.raises(WeakKey):
+        generate_keypair("IPCL", bits=1024)
