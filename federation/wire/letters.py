@@ -1,0 +1,114 @@
+"""Letters as sealed parts: cut at the sender, put together at the receiver.
+
+A letter is one codec message under a scope and a tag. The parts of a letter follow each other
+without another letter between, so a receiver holds at most one unfinished letter per sender. Its
+size is declared in the first part, and checked before room is made for it.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from federation.errors import LetterTooLarge, MalformedMessage
+from federation.spec.party import Party
+from federation.wire.codec import Bytes
+from federation.wire.frames import Frame, FrameKind
+from federation.wire.seal import TAG_BYTES, OpeningKey, Part, Scope, SealingKey
+
+PART_BYTES = 512 << 10
+LETTER_BYTES = 1 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A whole letter as it was received, not decoded yet."""
+
+    sender: Party
+    scope: Scope
+    tag: str
+    data: Bytes
+
+
+def sealed_size(size_bytes: int, part_bytes: int = PART_BYTES) -> int:
+    """Bytes of all parts of a letter of `size_bytes` as they leave."""
+    return size_bytes + TAG_BYTES * max(1, -(-size_bytes // part_bytes))
+
+
+def seal_letter(
+    key: SealingKey, scope: Scope, tag: str, data: Bytes, part_bytes: int = PART_BYTES
+) -> Iterator[Frame]:
+    """The frames of a letter, each sealed when it is asked for."""
+    view, size = memoryview(data), len(data)
+    address = key.direction.header()
+    for number, start in enumerate(range(0, max(size, 1), part_bytes)):
+        last = start + part_bytes >= size
+        part = Part(key.sequence, scope, tag, number, last, size)
+        body = key.seal(part, view[start : start + part_bytes])
+        yield Frame(FrameKind.LETTER, {**address, **part.header()}, body)
+
+
+class LetterReader:
+    """Puts the parts of one direction together."""
+
+    def __init__(self, key: OpeningKey, limit_bytes: int = LETTER_BYTES) -> None:
+        self.key = key
+        self._limit = limit_bytes
+        self._first: Part | None = None
+        self._buffer = bytearray()
+        self._filled = 0
+        self._number = 0
+
+    def read(self, frame: Frame) -> Letter | None:
+        """The letter that this part completes, if it does.
+
+        Raises:
+            ForgedSender, ReplayedLetter, ReorderedLetter, AlteredLetter: the part is refused, and
+                nothing has changed.
+            MalformedMessage, LetterTooLarge: the sender itself breaks the rules.
+        """
+        part = self.key.expect(frame.header)
+        size = len(frame.body) - TAG_BYTES
+        if self._continues(part, size):
+            target = memoryview(self._buffer)[self._filled : self._filled + size]
+            self.key.open_into(part, frame.body, target)
+            return self._filled_by(part, size)
+        data = self.key.open(part, frame.body)
+        self._begin(part, size)
+        if part.last:
+            return self._letter(part, data)
+        self._first = part
+        self._buffer = bytearray(part.size_bytes)
+        self._buffer[:size] = data
+        self._filled_by(part, size)
+        return None
+
+    def _continues(self, part: Part, size: int) -> bool:
+        """Whether this part is the next of the letter that has begun."""
+        first = self._first
+        if first is None or size < 1 or self._filled + size > first.size_bytes:
+            return False
+        same = (part.scope, part.tag, part.size_bytes) == (first.scope, first.tag, first.size_bytes)
+        complete = self._filled + size == first.size_bytes
+        return same and part.number == self._number and part.last == complete
+
+    def _begin(self, part: Part, size: int) -> None:
+        """Check a part that is sealed rightly and should begin a letter."""
+        if self._first is not None or part.number:
+            raise MalformedMessage("a part does not continue the letter before it")
+        if part.size_bytes > self._limit:
+            raise LetterTooLarge(str(self.key.direction.sender), self._limit)
+        if size > part.size_bytes or part.last != (size == part.size_bytes):
+            raise MalformedMessage("a letter's first part does not fit the size it declares")
+        if not part.last and not size:
+            raise MalformedMessage("a part is empty")
+
+    def _filled_by(self, part: Part, size: int) -> Letter | None:
+        self._filled += size
+        self._number += 1
+        if not part.last:
+            return None
+        data, self._buffer = self._buffer, bytearray()
+        self._first, self._filled, self._number = None, 0, 0
+        return self._letter(part, data)
+
+    def _letter(self, part: Part, data: Bytes) -> Letter:
+        return Letter(self.key.direction.sender, part.scope, part.tag, data)
