@@ -1,0 +1,1 @@
+"""Plans and supervises jobs over parties; holds no rows and runs no component."""
