@@ -1,0 +1,1 @@
+"""Components that describe tables and predictions rather than learn from them."""
