@@ -75,6 +75,19 @@ class InvalidParameters(InvalidInput):
     subject = "the parameters"
 
 
+class NotAStopStatus(BadRequest):
+    """A job can not be stopped with that status."""
+
+    code = "not_a_stop_status"
+
+    def __init__(self, status: str, known: Sequence[str]) -> None:
+        super().__init__(
+            f"a job is stopped as one of {', '.join(known)}, not as {status!r}",
+            status=status,
+            known=list(known),
+        )
+
+
 class UnknownScheme(BadRequest):
     """No encryption scheme goes by that name."""
 
@@ -108,6 +121,40 @@ class NotFound(TripactError):
     code = "not_found"
 
 
+class ComponentNotFound(NotFound):
+    """A job has no component of that name."""
+
+    code = "component_not_found"
+
+    def __init__(self, job_id: str, component: str) -> None:
+        super().__init__(
+            f"job {job_id} has no component {component!r}", job_id=job_id, component=component
+        )
+
+
+class JobNotFound(NotFound):
+    """No job has that id."""
+
+    code = "job_not_found"
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(f"there is no job {job_id!r}", job_id=job_id)
+
+
+class ModelNotFound(NotFound):
+    """No model has that id and version."""
+
+    code = "model_not_found"
+
+    def __init__(self, model_id: str, model_version: str) -> None:
+        super().__init__(
+            f"there is no model {model_id!r} of version {model_version!r}; "
+            "the version is the job_id of the training job, or what deploying it gave",
+            model_id=model_id,
+            model_version=model_version,
+        )
+
+
 class TableNotFound(NotFound):
     """A party has no table of that name."""
 
@@ -133,6 +180,90 @@ class IllegalTransition(Conflict):
     code = "illegal_transition"
 
 
+class InviteExpired(Conflict):
+    """A one-time code was used too late."""
+
+    code = "invite_expired"
+
+    def __init__(self, party_id: str) -> None:
+        super().__init__(
+            f"the code for party {party_id} has expired; ask for a new one: "
+            f"coordinator invite --party {party_id}",
+            party_id=party_id,
+        )
+
+
+class InviteUsed(Conflict):
+    """A one-time code was used before, with another key."""
+
+    code = "invite_used"
+
+    def __init__(self, party_id: str) -> None:
+        super().__init__(
+            f"the code for party {party_id} was used before. If that was not you, somebody else "
+            "joined as this party: tell the coordinator's operator",
+            party_id=party_id,
+        )
+
+
+class JobNotEnded(Conflict):
+    """A job still runs, and this is for jobs that have ended."""
+
+    code = "job_not_ended"
+
+    def __init__(self, job_id: str, status: str) -> None:
+        super().__init__(
+            f"job {job_id} is {status}; wait for its end, or stop it first",
+            job_id=job_id,
+            status=status,
+        )
+
+
+class ModelNotDeployed(Conflict):
+    """A model of a DSL 2 job must be deployed before it can predict."""
+
+    code = "model_not_deployed"
+
+    def __init__(self, model_version: str) -> None:
+        super().__init__("model has not been deployed yet", model_version=model_version)
+
+
+class PartyJoinedBefore(Conflict):
+    """A party has a key already."""
+
+    code = "party_joined_before"
+
+    def __init__(self, party_id: str) -> None:
+        super().__init__(
+            f"party {party_id} joined before; to give it a new key: "
+            f"coordinator invite --party {party_id} --replace",
+            party_id=party_id,
+        )
+
+
+class StaleState(Conflict):
+    """Somebody else changed the same thing at the same time."""
+
+    code = "stale_state"
+
+    def __init__(self, subject: str) -> None:
+        super().__init__(f"{subject} was changed by somebody else meanwhile", subject=subject)
+
+
+class TableExists(Conflict):
+    """A table of that name is there already."""
+
+    code = "table_exists"
+
+    def __init__(self, namespace: str, name: str) -> None:
+        super().__init__(
+            f"The data table already exists: {namespace}.{name}. "
+            "To replace it, upload with --drop (drop = 1)",
+            namespace=namespace,
+            name=name,
+        )
+
+
 # --- a data owner can act ------------------------------------------------------------------------
 
 
@@ -140,6 +271,44 @@ class PartyRefused(TripactError):
     """A party's policy says no."""
 
     code = "party_refused"
+
+
+class CallFailed(PartyRefused):
+    """A party's agent answered a question with no."""
+
+    code = "call_failed"
+
+    def __init__(self, party_id: str, method: str, agent_code: str, why: str) -> None:
+        super().__init__(
+            f"party {party_id} says no to {method}: {why}",
+            party_id=party_id,
+            method=method,
+            agent_code=agent_code,
+        )
+
+
+class InviteUnknown(PartyRefused):
+    """A one-time code does not exist, or its secret is wrong."""
+
+    code = "invite_unknown"
+
+    def __init__(self) -> None:
+        # Which of the two is nobody's business: a guesser would learn which codes exist.
+        super().__init__("this code is not one of ours; check for slips, or ask for a new one")
+
+
+class JobRefused(PartyRefused):
+    """Parties refuse to take part in a job."""
+
+    code = "job_refused"
+
+    def __init__(self, job_id: str, reasons: Sequence[tuple[str, str, str]]) -> None:
+        lines = "; ".join(f"party {party}: {message}" for party, _, message in reasons)
+        super().__init__(
+            f"the job was refused by {lines}",
+            job_id=job_id,
+            reasons=[list(reason) for reason in reasons],
+        )
 
 
 class DataProblem(TripactError):
@@ -252,6 +421,30 @@ class LinkClosed(Unavailable):
 
     def __init__(self) -> None:
         super().__init__("the link that carries letters is closed")
+
+
+class PartyNotConnected(Unavailable):
+    """A party joined, and its agent is not linked now."""
+
+    code = "party_not_connected"
+
+    def __init__(self, party_id: str) -> None:
+        super().__init__(
+            f"party {party_id} is not connected; start its agent: party-agent run",
+            party_id=party_id,
+        )
+
+
+class PartyNotJoined(Unavailable):
+    """A party never joined this coordinator."""
+
+    code = "party_not_joined"
+
+    def __init__(self, party_id: str) -> None:
+        super().__init__(
+            f"party {party_id} has not joined; invite it: coordinator invite --party {party_id}",
+            party_id=party_id,
+        )
 
 
 class PeerLeft(Unavailable):

@@ -5,7 +5,8 @@ base32. The secret never crosses the wire; each side shows with an HMAC over its
 knows it, so that a man in the middle can exchange neither key:
 
     agent        HMAC-SHA256(secret, "tripact join agent" 0 public_key)
-    coordinator  HMAC-SHA256(secret, "tripact join coordinator" 0 coordinator_key public_key party_id)
+    coordinator  HMAC-SHA256(secret, "tripact join coordinator" 0 coordinator_key public_key
+                             party_id)
 """
 
 from collections.abc import Sequence
