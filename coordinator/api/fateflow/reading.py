@@ -1,0 +1,198 @@
+"""How FATE-Flow reads requests: JSON whatever the Content-Type, GET with a body, noise ignored.
+
+A body that is absent or is no JSON object counts as "no body" on routes that can do without one;
+where a body matters (`job/submit`) the flaw is told. Uploads come in three generations of forms
+(JSON with a server path; multipart with query arguments; multipart with one url-encoded JSON
+object as the only key of the query); all end as one dict of parameters and a stream of bytes.
+"""
+
+from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+from urllib.parse import parse_qsl, unquote_plus
+
+from aiohttp import BodyPartReader, web
+
+from federation.errors import BadRequest, InvalidDocument
+from federation.spec.documents import parse_json
+
+MOST_JSON_BYTES = 16 * 1024 * 1024
+MOST_FIELD_BYTES = 1024 * 1024
+BLOCK_BYTES = 256 * 1024
+
+
+class MissingArguments(BadRequest):
+    """Required fields of a request are absent."""
+
+    code = "missing_arguments"
+
+    def __init__(self, names: Iterable[str]) -> None:
+        super().__init__(f"required parameters are missing: {','.join(names)}")
+
+
+class WrongArgument(BadRequest):
+    """A field of a request is of a kind that makes no sense there."""
+
+    code = "wrong_argument"
+
+
+async def read_body(request: web.Request, *, strict: bool = False) -> dict[str, Any]:
+    """The JSON object of a request; `{}` where there is none.
+
+    Args:
+        request: any method; the Content-Type does not matter.
+        strict: tell what is wrong with a body instead of taking it for none.
+
+    Raises:
+        InvalidDocument: the body is no JSON (only if strict).
+        WrongArgument: the body is JSON, but no object (only if strict).
+    """
+    content = await _read_at_most(request, MOST_JSON_BYTES)
+    if not content.strip():
+        return {}
+    try:
+        value = parse_json(content)
+    except InvalidDocument:
+        if strict:
+            raise
+        return {}
+    if not isinstance(value, dict):
+        if strict:
+            raise WrongArgument("the body is JSON, but not an object")
+        return {}
+    return cast("dict[str, Any]", value)
+
+
+def require(body: Mapping[str, Any], *names: str) -> None:
+    """Say no where one of `names` is absent or null.
+
+    Raises:
+        MissingArguments: it names all that are.
+    """
+    missing = [name for name in names if body.get(name) in (None, "")]
+    if missing:
+        raise MissingArguments(missing)
+
+
+def text_of(body: Mapping[str, Any], name: str) -> str:
+    """A required field as text; numbers are written out.
+
+    Raises:
+        MissingArguments: absent or null.
+        WrongArgument: neither text nor number.
+    """
+    require(body, name)
+    value = body[name]
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise WrongArgument(f"{name} is a text, not {type(value).__name__}")
+    return str(value)
+
+
+def number_of(body: Mapping[str, Any], name: str, default: int) -> int:
+    """A field as an int; texts of digits count.
+
+    Raises:
+        WrongArgument: not a whole number.
+    """
+    value = body.get(name)
+    if value is None or value == "":
+        return default
+    try:
+        return int(value)
+    except (TypeError, ValueError):
+        raise WrongArgument(f"{name} is a whole number") from None
+
+
+def flag_of(body: Mapping[str, Any], name: str, *, default: bool) -> bool:
+    """A field as a flag: true/false, 0/1, or their texts; 2 is FATE's word for "not given".
+
+    Raises:
+        WrongArgument: none of these.
+    """
+    value = body.get(name)
+    if value is None or value == "":
+        return default
+    words = {"true": True, "1": True, "false": False, "0": False, "2": False, "none": default}
+    known = words.get(str(value).lower())
+    if known is None:
+        raise WrongArgument(f"{name} is true or false (or 1 or 0)")
+    return known
+
+
+@dataclass(frozen=True, slots=True)
+class UploadForm:
+    """An upload, whatever form it came in.
+
+    Attributes:
+        parameters: FATE's upload conf.
+        filename: what the client calls the file.
+        content: the bytes as they come; None when the file lies on the server.
+    """
+
+    parameters: dict[str, Any]
+    filename: str
+    content: AsyncIterator[bytes] | None
+
+
+async def read_upload(request: web.Request) -> UploadForm:
+    """The parameters and the file of an upload.
+
+    Fields of the form that stand before the file part are taken as parameters too.
+
+    Raises:
+        BadRequest: a multipart body without a file part, or a broken one.
+    """
+    parameters = query_parameters(request.query_string)
+    if not request.content_type.startswith("multipart/"):
+        parameters |= await read_body(request, strict=True)
+        return UploadForm(parameters, str(parameters.get("file", "")), None)
+    try:
+        reader = await request.multipart()
+        while (part := await reader.next()) is not None:
+            if not isinstance(part, BodyPartReader):
+                raise BadRequest("a part of the form holds parts itself")
+            if part.filename is not None or part.name == "file":
+                filename = part.filename or str(parameters.get("file", ""))
+                return UploadForm(parameters, filename, _blocks(part))
+            parameters[part.name or ""] = (await _field(part)).decode(errors="replace")
+    except (ValueError, AssertionError) as error:
+        raise BadRequest("the multipart body is broken") from error
+    raise BadRequest("the form has no part `file`")
+
+
+def query_parameters(query: str) -> dict[str, Any]:
+    """The parameters of a query: arguments, or one JSON object in place of a key.
+
+    FATE 1.5 and later send `?%7B%22file%22: ...%7D`: a url-encoded JSON object without a `=`.
+    """
+    if not query:
+        return {}
+    whole = unquote_plus(query.removesuffix("="))
+    if whole.lstrip().startswith("{"):
+        value = parse_json(whole.encode())
+        if isinstance(value, dict):
+            return cast("dict[str, Any]", value)
+    return dict(parse_qsl(query, keep_blank_values=True))
+
+
+async def _read_at_most(request: web.Request, limit: int) -> bytes:
+    content = bytearray()
+    async for block in request.content.iter_chunked(BLOCK_BYTES):
+        content += block
+        if len(content) > limit:
+            raise BadRequest(f"the body has more than {limit} bytes")
+    return bytes(content)
+
+
+async def _field(part: BodyPartReader) -> bytes:
+    content = bytearray()
+    while block := await part.read_chunk(BLOCK_BYTES):
+        content += block
+        if len(content) > MOST_FIELD_BYTES:
+            raise BadRequest(f"the form field {part.name} is too long")
+    return bytes(content)
+
+
+async def _blocks(part: BodyPartReader) -> AsyncIterator[bytes]:
+    while block := await part.read_chunk(BLOCK_BYTES):
+        yield block
