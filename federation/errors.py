@@ -565,6 +565,15 @@ class MalformedMessage(PeerMisbehaved):
         super().__init__(f"a message is malformed: {reason}", reason=reason)
 
 
+class BadSignature(PeerMisbehaved):
+    """A peer's signature does not verify."""
+
+    code = "bad_signature"
+
+    def __init__(self) -> None:
+        super().__init__("a signature does not verify under the signer's public key")
+
+
 class MixedKeys(PeerMisbehaved):
     """Ciphertexts of different keys, or a ciphertext and another key, can not go together."""
 
