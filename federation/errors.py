@@ -474,6 +474,15 @@ class AlteredLetter(PeerMisbehaved):
         super().__init__(f"a letter of {sender} was altered on its way", sender=sender)
 
 
+class BadBlindSignature(PeerMisbehaved):
+    """A blind signature does not verify once unblinded."""
+
+    code = "bad_blind_signature"
+
+    def __init__(self) -> None:
+        super().__init__("a blind signature does not verify under the signer's public key")
+
+
 class BadCiphertext(PeerMisbehaved):
     """Bytes that claim to be ciphertexts and are none."""
 
@@ -563,15 +572,6 @@ class MalformedMessage(PeerMisbehaved):
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"a message is malformed: {reason}", reason=reason)
-
-
-class BadSignature(PeerMisbehaved):
-    """A peer's signature does not verify."""
-
-    code = "bad_signature"
-
-    def __init__(self) -> None:
-        super().__init__("a signature does not verify under the signer's public key")
 
 
 class MixedKeys(PeerMisbehaved):
