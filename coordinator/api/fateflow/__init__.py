@@ -1,0 +1,12 @@
+"""The FATE-Flow dialect: `/v1`, as the clients of FATE 1.2 to 1.11 speak it."""
+
+from coordinator.api.dialect import Dialect
+from coordinator.api.fateflow import routes_data, routes_job, routes_tracking
+from coordinator.api.fateflow.envelope import says_no
+
+DIALECT = Dialect(
+    name="fateflow",
+    prefix="/v1",
+    routes=(*routes_data.ROUTES, *routes_job.ROUTES, *routes_tracking.ROUTES),
+    says_no=says_no,
+)

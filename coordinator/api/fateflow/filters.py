@@ -1,0 +1,104 @@
+"""From the fields of a query to our filters. Pure.
+
+Query routes filter on every column named in the body (without `f_`) that they know and ignore the
+rest; a value of a wrong kind is an error, not an empty answer.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from coordinator.api.fateflow.reading import WrongArgument, number_of, text_of
+from coordinator.domain.records import Job, JobFilter, TaskFilter
+from federation.spec.party import Party, Role, party_id_of
+from federation.spec.status import Status
+
+
+def job_filter(body: Mapping[str, Any]) -> JobFilter:
+    """Which jobs a body asks for."""
+    return JobFilter(
+        job_id=_text(body, "job_id"),
+        status=statuses(body, "status"),
+        role=role_of(body),
+        party_id=party_of(body),
+        model_id=_text(body, "model_id"),
+        model_version=_text(body, "model_version"),
+    )
+
+
+def page_filter(body: Mapping[str, Any]) -> JobFilter:
+    """Which jobs a page shows; job id, description and partner match in part."""
+    return JobFilter(
+        job_id_has=_text(body, "job_id"),
+        description_has=_text(body, "description"),
+        party_id=party_of(body),
+        partner=party_of(body, "partner"),
+        role=role_of(body),
+        status=statuses(body, "status"),
+    )
+
+
+def task_filter(body: Mapping[str, Any]) -> TaskFilter:
+    """Which tasks a body asks for."""
+    version = number_of(body, "task_version", -1)
+    return TaskFilter(
+        job_id=_text(body, "job_id"),
+        component=_text(body, "component_name"),
+        task_id=_text(body, "task_id"),
+        version=None if version < 0 else version,
+        role=role_of(body),
+        party_id=party_of(body),
+        status=statuses(body, "status"),
+        party_status=statuses(body, "party_status"),
+    )
+
+
+def seats_shown(job: Job, role: Role | None, party_id: str | None) -> list[Party]:
+    """The seats of a job that a query with this role and party sees."""
+    return [
+        seat
+        for seat in job.seats
+        if role in (None, seat.role) and party_id in (None, seat.party_id)
+    ]
+
+
+def role_of(body: Mapping[str, Any], name: str = "role") -> Role | None:
+    """A role, if one is given.
+
+    Raises:
+        WrongArgument: no such role.
+    """
+    value = body.get(name)
+    if value in (None, ""):
+        return None
+    try:
+        return Role(str(value))
+    except ValueError:
+        raise WrongArgument(f"{name} is one of {', '.join(Role)}") from None
+
+
+def party_of(body: Mapping[str, Any], name: str = "party_id") -> str | None:
+    """A party id, if one is given; int and text are the same.
+
+    Raises:
+        WrongArgument: neither.
+    """
+    value = body.get(name)
+    if value in (None, ""):
+        return None
+    try:
+        return party_id_of(value)
+    except ValueError as error:
+        raise WrongArgument(f"{name}: {error}") from None
+
+
+def statuses(body: Mapping[str, Any], name: str) -> tuple[Status, ...] | None:
+    """Statuses, given as a word or a list of words; unknown words match nothing."""
+    value = body.get(name)
+    if value in (None, "", []):
+        return None
+    words = value if isinstance(value, list) else [value]
+    return tuple(Status(word) for word in words if word in list(Status))
+
+
+def _text(body: Mapping[str, Any], name: str) -> str | None:
+    return None if body.get(name) in (None, "") else text_of(body, name)

@@ -1,0 +1,179 @@
+"""`/v1/data/...`, `/v1/table/...`, `/v1/version/...`."""
+
+from typing import Any
+
+from aiohttp import web
+
+from coordinator.api.dialect import Route
+from coordinator.api.fateflow.envelope import Retcode, reply
+from coordinator.api.fateflow.filters import party_of, role_of
+from coordinator.api.fateflow.reading import (
+    MissingArguments,
+    flag_of,
+    number_of,
+    read_body,
+    read_upload,
+    require,
+    text_of,
+)
+from coordinator.api.fateflow.routes_job import submitted
+from coordinator.api.keys import JOBS, TABLES
+from coordinator.domain.records import UploadRequest
+from federation.errors import TripactError
+from federation.spec.party import Party, Role
+
+FATE_VERSION = "1.11.4"
+"""The newest FATE-Flow whose `/v1` is spoken here; clients compare it."""
+
+_UPLOAD_PARAMS = (
+    "id_delimiter",
+    "extend_sid",
+    "auto_increasing_sid",
+    "with_meta",
+    "meta",
+    "schema",
+    "partition",
+    "head",
+)
+
+
+async def upload(request: web.Request) -> web.Response:
+    """Store a table at a party; rows stream through and are not kept."""
+    form = await read_upload(request)
+    asked = form.parameters
+    named = {**asked, "file": form.filename or asked.get("file")}
+    if named.get("table_name") is None and named.get("name") is not None:
+        named["table_name"] = named["name"]
+    missing = [
+        name
+        for name in ("namespace", "table_name", "file", "head", "partition")
+        if named.get(name) in (None, "")
+    ]
+    if missing:
+        raise MissingArguments(missing)
+    role = role_of(asked) or Role.LOCAL
+    wanted = UploadRequest(
+        namespace=text_of(named, "namespace"),
+        name=text_of(named, "table_name"),
+        file=text_of(named, "file"),
+        party_id=party_of(asked) or "0",
+        role=role,
+        drop=flag_of(asked, "drop", default=False),
+        params=upload_params(asked),
+    )
+    try:
+        taken = await request.app[JOBS].submit_upload(wanted, form.content)
+    except TripactError as error:
+        error.facts.setdefault("retcode", int(Retcode.EXCEPTION_ERROR))
+        raise
+    return submitted(request, taken, Party(wanted.role, wanted.party_id))
+
+
+def upload_params(asked: dict[str, Any]) -> dict[str, Any]:
+    """The fields of an upload conf that the Upload component takes, in their own kinds.
+
+    Old clients send every value as text.
+
+    Raises:
+        WrongArgument: a value is of no kind that makes sense.
+    """
+    params = {name: asked[name] for name in _UPLOAD_PARAMS if asked.get(name) is not None}
+    params["head"] = int(flag_of(asked, "head", default=True))
+    params["partition"] = number_of(asked, "partition", 1)
+    for name in ("extend_sid", "auto_increasing_sid", "with_meta"):
+        if name in params:
+            params[name] = flag_of(asked, name, default=False)
+    return params
+
+
+async def table_info(request: web.Request) -> web.Response:
+    """What is known of a table; a table nobody has is no error: `exist` is 0."""
+    body = await read_body(request)
+    name = body.get("table_name") or body.get("name")
+    body["table_name"] = name
+    require(body, "table_name")
+    namespace = "" if body.get("namespace") is None else text_of(body, "namespace")
+    found = await request.app[TABLES].info(namespace, text_of(body, "table_name"), party_of(body))
+    if found is None:
+        nothing = dict.fromkeys(("partition", "schema", "enable", "origin", "extend_sid"))
+        return reply(
+            {
+                "table_name": name,
+                "namespace": body.get("namespace"),
+                "exist": 0,
+                "count": 0,
+                "address": None,
+                **nothing,
+            }
+        )
+    schema = dict(found.schema)
+    return reply(
+        {
+            "table_name": found.name,
+            "namespace": found.namespace,
+            "exist": 1,
+            "count": found.rows,
+            "partition": found.partitions,
+            "schema": {
+                "sid": schema.get("id_name", ""),
+                "header": ",".join(schema.get("columns", ())),
+                **schema,
+            },
+            "enable": True,
+            "origin": "upload",
+            "extend_sid": bool(schema.get("meta", {}).get("extend_sid", False)),
+            "address": {"party_id": found.party_id},
+        }
+    )
+
+
+async def table_delete(request: web.Request) -> web.Response:
+    """Delete a table, or the output tables of a job, at the parties that have them."""
+    body = await read_body(request)
+    if body.get("job_id"):
+        gone = await request.app[TABLES].delete_outputs(
+            text_of(body, "job_id"), party_of(body), body.get("component_name")
+        )
+    else:
+        body["table_name"] = body.get("table_name") or body.get("name")
+        require(body, "table_name", "namespace")
+        gone = await request.app[TABLES].delete(
+            text_of(body, "namespace"), text_of(body, "table_name")
+        )
+    if not gone:
+        return reply(retcode=Retcode.ARGUMENT_ERROR, retmsg="no find table")
+    return reply({"table_name": gone[0].name, "namespace": gone[0].namespace})
+
+
+async def version(request: web.Request) -> web.Response:
+    """The FATE version whose routes are served."""
+    body = await read_body(request)
+    versions = {"FATE": FATE_VERSION, "API": "v1", "TRIPACT": "0.1.0"}
+    module = body.get("module")
+    if isinstance(module, str) and module.upper() in versions:
+        return reply({module.upper(): versions[module.upper()], "API": "v1"})
+    return reply(versions)
+
+
+_TABLE = {"namespace*": "text", "table_name*": "text"}
+
+ROUTES = (
+    Route(
+        "data/upload",
+        upload,
+        "Store a table at a party",
+        {
+            **_TABLE,
+            "file*": "text",
+            "head*": "0 or 1",
+            "partition*": "number",
+            "drop": "0 or 1",
+            "party_id": "number or text",
+        },
+        methods=("POST",),
+    ),
+    Route("table/table_info", table_info, "What is known of a table", _TABLE),
+    Route("table/delete", table_delete, "Delete a table", _TABLE),
+    Route("version/get", version, "The FATE version served", {"module": "text"}),
+    Route("server/version/get", version, "The FATE version served", {"module": "text"}),
+)

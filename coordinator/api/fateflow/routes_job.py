@@ -1,0 +1,275 @@
+"""`/v1/job/...`: submit, stop, query, rerun, notes, lists."""
+
+from typing import Any
+
+from aiohttp import web
+
+from coordinator.api.dialect import Route
+from coordinator.api.fateflow.envelope import SUCCESS, Retcode, reply
+from coordinator.api.fateflow.filters import (
+    job_filter,
+    page_filter,
+    party_of,
+    role_of,
+    seats_shown,
+    task_filter,
+)
+from coordinator.api.fateflow.reading import (
+    WrongArgument,
+    flag_of,
+    number_of,
+    read_body,
+    require,
+    text_of,
+)
+from coordinator.api.fateflow.rows import (
+    job_row,
+    listed_job,
+    listed_task,
+    sentence_of,
+    task_row,
+    waiting_row,
+)
+from coordinator.api.keys import JOBS, PUBLIC_URL, TRACKING
+from coordinator.domain.records import Job, JobFilter, Submitted, TaskFilter
+from federation.errors import BadRequest, NotFound, TripactError
+from federation.spec.party import Party
+from federation.spec.status import ENDED, Status
+
+MOST_FILTERED = 10_000
+
+
+def submitted(request: web.Request, job: Submitted, seat: Party | None = None) -> web.Response:
+    """The answer to a job that was taken."""
+    url = request.app[PUBLIC_URL]
+    role, party = (seat.role.value, seat.party_id) if seat else ("", "")
+    return reply(
+        {
+            "job_id": job.job_id,
+            "model_info": {"model_id": job.model_id, "model_version": job.model_version},
+            "board_url": f"{url}/index.html#/dashboard?job_id={job.job_id}"
+            f"&role={role}&party_id={party}",
+            "logs_directory": "",
+            "code": 0,
+            "message": SUCCESS,
+        },
+        job_id=job.job_id,
+    )
+
+
+async def submit(request: web.Request) -> web.Response:
+    """Take a job."""
+    body = await read_body(request, strict=True)
+    conf = _first(body, "job_runtime_conf", "runtime_conf")
+    if conf is None:
+        require(body, "job_runtime_conf")
+    try:
+        taken = await request.app[JOBS].submit(_first(body, "job_dsl", "dsl") or {}, conf or {})
+    except TripactError as error:
+        # Whatever keeps a job from being taken is one code to FATE's clients.
+        error.facts.setdefault("retcode", int(Retcode.OPERATING_ERROR))
+        raise
+    job = await request.app[JOBS].get(taken.job_id)
+    return submitted(request, taken, job.initiator)
+
+
+async def stop(request: web.Request) -> web.Response:
+    """End a job at every party; an ended one stays as it is."""
+    body = await read_body(request)
+    job_id, status = text_of(body, "job_id"), body.get("stop_status") or Status.CANCELED
+    if status not in list(Status):
+        raise WrongArgument(f"stop_status is one of {', '.join(sorted(ENDED))}")
+    try:
+        await request.app[JOBS].stop(job_id, Status(status))
+    except NotFound:
+        return reply(retcode=Retcode.DATA_ERROR, retmsg="can not found job")
+    return reply(
+        retmsg="stop job on this party success; stop job on all party success", job_id=job_id
+    )
+
+
+async def rerun(request: web.Request) -> web.Response:
+    """Run an ended job again, from given components on."""
+    body = await read_body(request)
+    job_id = text_of(body, "job_id")
+    named = body.get("component_name") or ()
+    components = tuple(named.split(",")) if isinstance(named, str) else tuple(named)
+    if not all(isinstance(name, str) for name in components):
+        raise WrongArgument("component_name is a name or a list of names")
+    force = flag_of(body, "force", default=False)
+    try:
+        await request.app[JOBS].get(job_id)
+    except NotFound:
+        return reply(retcode=Retcode.DATA_ERROR, retmsg="can not found job")
+    await request.app[JOBS].rerun(job_id, components, force)
+    return reply(retmsg="rerun job success", job_id=job_id)
+
+
+async def query(request: web.Request) -> web.Response:
+    """Jobs, one row a seat."""
+    wanted = job_filter(await read_body(request))
+    jobs = await request.app[JOBS].find(wanted)
+    rows = [
+        job_row(job, seat)
+        for job in jobs
+        for seat in seats_shown(job, wanted.role, wanted.party_id)
+    ]
+    return reply(rows, retmsg=SUCCESS if rows else "no job could be found")
+
+
+async def config(request: web.Request) -> web.Response:
+    """The DSL and conf of a job as they were posted."""
+    body = await read_body(request)
+    require(body, "job_id")
+    jobs = await request.app[JOBS].find(job_filter(body))
+    if not jobs:
+        return reply(retcode=Retcode.ARGUMENT_ERROR, retmsg="find job failed")
+    job = jobs[0]
+    return reply(
+        {
+            "job_id": job.job_id,
+            "dsl": dict(job.dsl),
+            "runtime_conf": dict(job.conf),
+            "train_runtime_conf": dict(job.train_conf or {}),
+            "model_info": {"model_id": job.model_id, "model_version": job.model_version},
+        }
+    )
+
+
+async def update(request: web.Request) -> web.Response:
+    """Set a job's notes."""
+    body = await read_body(request)
+    require(body, "job_id", "role", "party_id")
+    if "notes" not in body:
+        require(body, "notes")
+    changed = await request.app[JOBS].describe(
+        text_of(body, "job_id"), role_of(body), party_of(body), str(body["notes"] or "")
+    )
+    if not changed:
+        return reply(retcode=Retcode.ARGUMENT_ERROR, retmsg="find job failed")
+    return reply()
+
+
+async def tasks(request: web.Request) -> web.Response:
+    """Tasks, one row a seat and version."""
+    found = await request.app[JOBS].tasks(task_filter(await read_body(request)))
+    if not found:
+        return reply([], retcode=Retcode.ARGUMENT_ERROR, retmsg="find task failed")
+    jobs = await _jobs_of(request, {task.job_id for task in found[:MOST_FILTERED]})
+    return reply([task_row(task, jobs[task.job_id]) for task in found if task.job_id in jobs])
+
+
+async def list_jobs(request: web.Request) -> web.Response:
+    """A page of jobs, newest first."""
+    body = await read_body(request)
+    limit, page = number_of(body, "limit", 0), number_of(body, "page", 1)
+    if limit < 0 or page < 1:
+        raise BadRequest("limit is 0 or more, page 1 or more")
+    newest_first = str(body.get("order", "desc")).lower() != "asc"
+    jobs, count = await request.app[JOBS].jobs_page(
+        page_filter(body), limit, page, newest_first=newest_first
+    )
+    return reply({"jobs": [listed_job(job) for job in jobs], "count": count})
+
+
+async def list_tasks(request: web.Request) -> web.Response:
+    """A page of tasks."""
+    body = await read_body(request)
+    limit, page = number_of(body, "limit", 0), number_of(body, "page", 1)
+    if limit < 0 or page < 1:
+        raise BadRequest("limit is 0 or more, page 1 or more")
+    found = await request.app[JOBS].tasks(task_filter(body))
+    shown = found[(page - 1) * limit : page * limit] if limit else found
+    jobs = await _jobs_of(request, {task.job_id for task in shown})
+    rows = [listed_task(task, jobs[task.job_id]) for task in shown if task.job_id in jobs]
+    return reply({"tasks": rows, "count": len(found)})
+
+
+async def clean_queue(request: web.Request) -> web.Response:
+    """Cancel every job that waits."""
+    cleaned = await request.app[JOBS].clean_queue()
+    return reply(dict.fromkeys(cleaned, 0))
+
+
+async def why(request: web.Request) -> web.Response:
+    """What an unfinished job waits for, or why it did not end well; and what to do."""
+    body = await read_body(request)
+    job = await request.app[JOBS].get(text_of(body, "job_id"))
+    failed = await request.app[JOBS].tasks(
+        TaskFilter(job_id=job.job_id, latest=True, party_status=(Status.FAILED, Status.TIMEOUT))
+    )
+    return reply(
+        {
+            "job_id": job.job_id,
+            "status": job.status.value,
+            "reason": None if job.reason is None else job.reason.model_dump(mode="json"),
+            "waiting_for": [waiting_row(w) for w in await request.app[TRACKING].why(job.job_id)],
+            "failed": [
+                {
+                    "component": task.component,
+                    "role": task.role.value,
+                    "party_id": task.party_id,
+                    "reason": "" if task.reason is None else sentence_of(task.reason),
+                }
+                for task in failed
+            ],
+        }
+    )
+
+
+async def ledger(request: web.Request) -> web.Response:
+    """What left each party during a job: names and sizes, never content."""
+    body = await read_body(request)
+    job = await request.app[JOBS].get(text_of(body, "job_id"))
+    return reply(await request.app[TRACKING].ledger(job.job_id))
+
+
+def _first(body: dict[str, Any], *names: str) -> dict[str, Any] | None:
+    """The first of these fields that is there; it must be an object."""
+    for name in names:
+        value = body.get(name)
+        if value is None:
+            continue
+        if not isinstance(value, dict):
+            raise WrongArgument(f"{name} is an object, not {type(value).__name__}")
+        return value
+    return None
+
+
+async def _jobs_of(request: web.Request, job_ids: set[str]) -> dict[str, Job]:
+    found: dict[str, Job] = {}
+    for job_id in job_ids:
+        for job in await request.app[JOBS].find(JobFilter(job_id=job_id)):
+            found[job_id] = job
+    return found
+
+
+_JOB = {"job_id*": "text"}
+_SEAT = {"role": "guest | host | arbiter | local", "party_id": "number or text"}
+_PAGE = {"limit": "number, 0 is all", "page": "number from 1"}
+
+ROUTES = (
+    Route(
+        "job/submit",
+        submit,
+        "Take a job",
+        {"job_runtime_conf*": "object", "job_dsl": "object"},
+    ),
+    Route("job/stop", stop, "End a job at every party", {**_JOB, "stop_status": "text"}),
+    Route("job/cancel", stop, "End a job at every party (FATE 1.4)", _JOB),
+    Route(
+        "job/rerun",
+        rerun,
+        "Run an ended job again",
+        {**_JOB, "component_name": "text or list", "force": "flag"},
+    ),
+    Route("job/query", query, "Jobs, one row a seat", {"job_id": "text", **_SEAT}),
+    Route("job/config", config, "DSL and conf of a job", _JOB),
+    Route("job/update", update, "Set a job's notes", {**_JOB, **_SEAT, "notes*": "text"}),
+    Route("job/task/query", tasks, "Tasks of jobs", {"job_id": "text", **_SEAT}),
+    Route("job/list/job", list_jobs, "A page of jobs", {**_PAGE, **_SEAT}),
+    Route("job/list/task", list_tasks, "A page of tasks", {**_PAGE, "job_id": "text", **_SEAT}),
+    Route("job/clean/queue", clean_queue, "Cancel every job that waits"),
+    Route("tripact/job/why", why, "What a job waits for, or why it failed", _JOB),
+    Route("tripact/job/ledger", ledger, "What left each party during a job", _JOB),
+)

@@ -1,0 +1,294 @@
+"""`/v1/tracking/...`: metrics, parameters, summaries, outputs of components."""
+
+import json
+import tarfile
+import zlib
+from collections.abc import AsyncIterator
+from typing import Any
+
+from aiohttp import web
+
+from coordinator.api.dialect import Route
+from coordinator.api.fateflow.envelope import Retcode, as_json, reply
+from coordinator.api.fateflow.filters import party_of, role_of, task_filter
+from coordinator.api.fateflow.reading import flag_of, number_of, read_body, require, text_of
+from coordinator.api.fateflow.rows import output_row, view_row
+from coordinator.api.keys import JOBS, TRACKING
+from coordinator.domain.records import MetricSet, OutputTable
+from federation.errors import NotFound
+from federation.spec.party import Role
+
+NO_DATA = "no data"
+SHOWN_ROWS = 100
+GZIP = 31
+"""zlib's word for a gzip header and the largest window."""
+TAR_END = b"\0" * (2 * tarfile.BLOCKSIZE)
+Seat = tuple[str, Role | None, str | None, str]
+
+
+async def metrics(request: web.Request) -> web.Response:
+    """Names of a component's metrics, by namespace."""
+    found = await request.app[TRACKING].metrics(*await _seat(request))
+    names: dict[str, list[str]] = {}
+    for metric in found:
+        names.setdefault(metric.namespace, []).append(metric.name)
+    return reply(names, retmsg="success" if names else NO_DATA)
+
+
+async def all_metrics(request: web.Request) -> web.Response:
+    """Every metric of a component with its points."""
+    found = await request.app[TRACKING].metrics(*await _seat(request))
+    data: dict[str, dict[str, Any]] = {}
+    for metric in found:
+        data.setdefault(metric.namespace, {})[metric.name] = {
+            "data": _points(metric),
+            "meta": _meta(metric),
+        }
+    return reply(data, retmsg="success" if data else NO_DATA)
+
+
+async def metric_data(request: web.Request) -> web.Response:
+    """One metric's points, sorted by key; the published misspelling of its name counts too."""
+    body = await read_body(request)
+    if "metric_name" not in body and "meric_name" in body:
+        body["metric_name"] = body["meric_name"]
+    require(body, "job_id", "component_name", "metric_namespace", "metric_name")
+    found = await request.app[TRACKING].metrics(*seat_of(body))
+    for metric in found:
+        if (metric.namespace, metric.name) == (body["metric_namespace"], body["metric_name"]):
+            return reply(sorted(_points(metric), key=_by_key), meta=_meta(metric))
+    return reply([], retmsg=NO_DATA, meta={})
+
+
+async def parameters(request: web.Request) -> web.Response:
+    """A component's parameters with every default."""
+    try:
+        module, class_name, values = await request.app[TRACKING].parameters(*await _seat(request))
+    except NotFound:
+        return reply(retcode=Retcode.ARGUMENT_ERROR, retmsg="can not found this task")
+    # FATE <= 1.6 names the class, later ones say ComponentParam: readers of both are served.
+    return reply({"module": module, "ComponentParam": values, class_name: values})
+
+
+async def output_model(request: web.Request) -> web.Response:
+    """The model a component made, asked of its party."""
+    model = await request.app[TRACKING].model(*await _seat(request))
+    if model is None:
+        return reply(retmsg=NO_DATA, meta={})
+    meta = {"meta_data": model["meta"], "module_name": model["module"]}
+    return reply(model["param"], meta=meta)
+
+
+async def output_data(request: web.Request) -> web.Response:
+    """First rows of each output, asked of their party."""
+    found = await request.app[TRACKING].rows(*await _seat(request), limit=SHOWN_ROWS)
+    if not found:
+        return reply([], retmsg=NO_DATA, meta={})
+    meta = {
+        "header": [header for _, header, _ in found],
+        "total": [table.rows for table, _, _ in found],
+        "names": [table.output for table, _, _ in found],
+    }
+    return reply([rows for _, _, rows in found], meta=meta)
+
+
+async def output_tables(request: web.Request) -> web.Response:
+    """Names of the output tables."""
+    seat = await _seat(request)
+    await request.app[JOBS].get(seat[0])
+    found = await request.app[TRACKING].outputs(*seat)
+    return reply([output_row(table) for table in found])
+
+
+async def download(request: web.Request) -> web.StreamResponse:
+    """Output tables as tar.gz: `<output>.csv` and `<output>.meta` each."""
+    body = await read_body(request)
+    seat = seat_of(body)
+    limit, head = number_of(body, "limit", -1), flag_of(body, "head", default=True)
+    found = await request.app[TRACKING].outputs(*seat)
+    if not found or limit == 0:
+        return web.json_response({"retcode": 210, "retmsg": NO_DATA}, status=210)
+    response = _download(f"job_{seat[0]}_{seat[3]}_output_data.tar.gz")
+    await response.prepare(request)
+    async for block in _archive(request, found, limit, head):
+        await response.write(block)
+    await response.write_eof()
+    return response
+
+
+async def summary(request: web.Request) -> web.Response:
+    """A component's summary; as a file when a file name is given."""
+    body = await read_body(request)
+    found = await request.app[TRACKING].summary(*seat_of(body))
+    if found is None:
+        return web.json_response({"retcode": 210, "retmsg": "no summary", "data": {}}, status=210)
+    if body.get("filename"):
+        return attachment(as_json(found).encode(), text_of(body, "filename"))
+    return reply(found)
+
+
+async def components(request: web.Request) -> web.Response:
+    """Component names in topological order."""
+    body = await read_body(request)
+    return reply({"components": await request.app[TRACKING].components(text_of(body, "job_id"))})
+
+
+async def data_view(request: web.Request) -> web.Response:
+    """One row for each data output of a job."""
+    body = await read_body(request)
+    require(body, "job_id")
+    tasks = await request.app[JOBS].tasks(task_filter(body))
+    newest = {(t.component, t.role, t.party_id): t for t in tasks}
+    found = [
+        table
+        for component, role, party in newest
+        for table in await request.app[TRACKING].outputs(
+            text_of(body, "job_id"), role, party, component
+        )
+    ]
+    if not found:
+        return reply([], retcode=Retcode.ARGUMENT_ERROR, retmsg="find task failed")
+    return reply([view_row(table) for table in found])
+
+
+async def log_archive(request: web.Request) -> web.StreamResponse:
+    """The logs of every seat of a job, as its parties give them, in one tar.gz."""
+    body = await read_body(request)
+    job = await request.app[JOBS].get(text_of(body, "job_id"))
+    packer = zlib.compressobj(wbits=GZIP)
+    response = _download(f"job_{job.job_id}_log.tar.gz")
+    await response.prepare(request)
+    for seat in job.seats:
+        archive = request.app[TRACKING].log(job.job_id, seat.role, seat.party_id)
+        async for block in entries(archive):
+            await response.write(packer.compress(block))
+    await response.write(packer.compress(TAR_END) + packer.flush())
+    await response.write_eof()
+    return response
+
+
+def attachment(content: bytes, filename: str) -> web.Response:
+    """A file of which the client writes the bytes to disk."""
+    safe = "".join(c for c in filename if c.isalnum() or c in "._-") or "file"
+    return web.Response(
+        body=content,
+        content_type="application/octet-stream",
+        headers={"Content-Disposition": f"attachment; filename={safe}"},
+    )
+
+
+def seat_of(body: dict[str, Any]) -> Seat:
+    """Job, role, party and component of a tracking request."""
+    require(body, "job_id", "component_name")
+    return (
+        text_of(body, "job_id"),
+        role_of(body),
+        party_of(body),
+        text_of(body, "component_name"),
+    )
+
+
+async def _seat(request: web.Request) -> Seat:
+    return seat_of(await read_body(request))
+
+
+async def _archive(
+    request: web.Request, tables: list[OutputTable], limit: int, head: bool
+) -> AsyncIterator[bytes]:
+    """A tar.gz of the tables; each is read twice (its size, then its bytes), and never held."""
+    packer = zlib.compressobj(wbits=GZIP)
+    for table in tables:
+        meta = json.dumps({"header": list(table.header)}).encode()
+        yield packer.compress(_entry_header(f"{table.output}.meta", len(meta)))
+        yield packer.compress(meta + _padding(len(meta)))
+        size = 0
+        async for block in request.app[TRACKING].csv(table, limit=limit, head=head):
+            size += len(block)
+        yield packer.compress(_entry_header(f"{table.output}.csv", size))
+        async for block in request.app[TRACKING].csv(table, limit=limit, head=head):
+            yield packer.compress(block)
+        yield packer.compress(_padding(size))
+    yield packer.compress(TAR_END) + packer.flush()
+
+
+async def entries(archive: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The entries of a tar.gz stream without its end mark, so that archives can be joined."""
+    unpacker = zlib.decompressobj(wbits=GZIP)
+    rest, zeros = b"", 0
+    async for packed in archive:
+        rest += unpacker.decompress(packed)
+        whole = len(rest) - len(rest) % tarfile.BLOCKSIZE
+        full, rest = rest[:whole], rest[whole:]
+        kept = full.rstrip(b"\0")
+        # Zero blocks are kept back: they are the end mark, unless something follows them.
+        end = -(-len(kept) // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE
+        if end:
+            yield b"\0" * zeros + full[:end]
+            zeros = 0
+        zeros += whole - end
+
+
+def _entry_header(name: str, size: int) -> bytes:
+    entry = tarfile.TarInfo(name)
+    entry.size = size
+    return entry.tobuf(tarfile.GNU_FORMAT)
+
+
+def _padding(size: int) -> bytes:
+    return b"\0" * (-size % tarfile.BLOCKSIZE)
+
+
+def _download(filename: str) -> web.StreamResponse:
+    return web.StreamResponse(
+        headers={
+            "Content-Type": "application/octet-stream",
+            "Content-Disposition": f"attachment; filename={filename}",
+        }
+    )
+
+
+def _points(metric: MetricSet) -> list[list[Any]]:
+    return [[key, value] for key, value in metric.data]
+
+
+def _meta(metric: MetricSet) -> dict[str, Any]:
+    return {"name": metric.name, "metric_type": metric.metric_type, **metric.meta}
+
+
+def _by_key(point: list[Any]) -> tuple[int, float, str]:
+    """Numbers before texts, each in their own order."""
+    key = point[0]
+    if isinstance(key, int | float):
+        return (0, float(key), "")
+    return (1, 0.0, str(key))
+
+
+_SEAT = {
+    "job_id*": "text",
+    "role": "guest | host | arbiter | local",
+    "party_id": "number or text",
+    "component_name*": "text",
+}
+_ONE_METRIC = {**_SEAT, "metric_namespace*": "text", "metric_name*": "text"}
+_COMPONENT = "tracking/component"
+
+ROUTES = (
+    Route(f"{_COMPONENT}/metrics", metrics, "Names of metrics", _SEAT),
+    Route(f"{_COMPONENT}/metric/all", all_metrics, "Every metric with its points", _SEAT),
+    Route(f"{_COMPONENT}/metric_data", metric_data, "One metric's points", _ONE_METRIC),
+    Route(f"{_COMPONENT}/parameters", parameters, "Parameters with defaults", _SEAT),
+    Route(f"{_COMPONENT}/output/model", output_model, "The model that was made", _SEAT),
+    Route(f"{_COMPONENT}/output/data", output_data, "First rows of the outputs", _SEAT),
+    Route(f"{_COMPONENT}/output/data/table", output_tables, "Names of output tables", _SEAT),
+    Route(
+        f"{_COMPONENT}/output/data/download",
+        download,
+        "Output tables as tar.gz",
+        {**_SEAT, "limit": "number, -1 is all", "head": "flag"},
+    ),
+    Route(f"{_COMPONENT}/summary/download", summary, "A summary", {**_SEAT, "filename": "text"}),
+    Route(f"{_COMPONENT}/list", components, "Components of a job", {"job_id*": "text"}),
+    Route("job/data/view/query", data_view, "Data outputs of a job", {"job_id*": "text"}),
+    Route("job/log/download", log_archive, "Logs as tar.gz", {"job_id*": "text"}),
+    Route("job/log", log_archive, "Logs as tar.gz (FATE <= 1.6)", {"job_id*": "text"}),
+)

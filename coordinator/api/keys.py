@@ -1,0 +1,14 @@
+"""Where handlers find the domain in an aiohttp application."""
+
+from aiohttp import web
+
+from coordinator.domain.jobs import Jobs
+from coordinator.domain.parties import Parties
+from coordinator.domain.tables import Tables
+from coordinator.domain.tracking import Tracking
+
+JOBS: web.AppKey[Jobs] = web.AppKey("jobs", Jobs)
+TRACKING: web.AppKey[Tracking] = web.AppKey("tracking", Tracking)
+TABLES: web.AppKey[Tables] = web.AppKey("tables", Tables)
+PARTIES: web.AppKey[Parties] = web.AppKey("parties", Parties)
+PUBLIC_URL: web.AppKey[str] = web.AppKey("public_url", str)
