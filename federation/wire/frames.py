@@ -44,6 +44,7 @@ class FrameKind(IntEnum):
     PING = 16
     PONG = 17
     BYE = 18
+    NOTICE = 19
 
 
 @dataclass(frozen=True, slots=True)
