@@ -39,7 +39,9 @@ class _Gathering:
     def __init__(self, findings: Findings, dsl: Dsl, roles: _Roles) -> None:
         self.findings = findings
         self.roles = roles
-        self.names = set(dsl.names)
+        # A prediction may run with the parameters of a component that only the training had.
+        stored = {ref.component for n in dsl.components for _, _, ref in n.inputs() if ref.stored}
+        self.names = {*dsl.names, *stored}
         self.readers = {node.args_key: node.name for node in dsl.components if node.args_key}
         self.common: dict[str, Section] = {}
         self.own: dict[tuple[str, Party], list[Section]] = {}

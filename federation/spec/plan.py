@@ -1,0 +1,199 @@
+"""The plan of a job: one task per component and seat at which its module runs, with bound ports.
+
+A component whose module does nothing at a role has no task there. Which data slots are bound
+decides the stage (fit, transform, predict) inside the component; the plan only delivers them.
+A component that takes its model from one of the same module, and does not train, runs with the
+whole parameters of that one.
+Source: FATE-Flow DSL versions 1 and 2.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from federation.spec.catalogue import Catalogue, ModuleDecl
+from federation.spec.documents import JsonObject
+from federation.spec.dsl import READER, ComponentNode, Dsl, Outputs, PortRef
+from federation.spec.job import JobSpec
+from federation.spec.parameters import ComponentParameters
+from federation.spec.party import Party
+
+_NUMBERED_SLOT = re.compile(r"data_\d{1,4}")
+
+
+@dataclass(frozen=True, slots=True)
+class TableRef:
+    """A stored table by name."""
+
+    namespace: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class OutputRef:
+    """A table that another job made, by what made it."""
+
+    job_id: str
+    component: str
+    output: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedTask:
+    """The share of one component at one seat.
+
+    Attributes:
+        module: the module's own name, where the DSL used an alias.
+        index: place of the seat among its role.
+        params: as the conf gives them; null means the default.
+        slots: every input the DSL gives the component, also those that have no table at this seat:
+            the arbiter of a training learns from them that it is one.
+        data: per data slot, the outputs that this seat has; models and caches likewise.
+        depends: components that must have succeeded before.
+        table: for a Reader, what it reads.
+    """
+
+    component: str
+    module: str
+    seat: Party
+    index: int
+    params: JsonObject
+    slots: frozenset[str] = frozenset()
+    data: Mapping[str, tuple[PortRef, ...]] = field(default_factory=dict)
+    model: tuple[PortRef, ...] = ()
+    isometric_model: tuple[PortRef, ...] = ()
+    cache: tuple[PortRef, ...] = ()
+    outputs: Outputs = field(default_factory=Outputs)
+    depends: frozenset[str] = frozenset()
+    table: TableRef | OutputRef | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All tasks of a job, each after those it depends on."""
+
+    tasks: tuple[PlannedTask, ...]
+
+    def of(self, component: str) -> tuple[PlannedTask, ...]:
+        """Tasks of one component, in the order of the seats."""
+        return tuple(task for task in self.tasks if task.component == component)
+
+    def at(self, seat: Party) -> tuple[PlannedTask, ...]:
+        """Tasks of one seat, in topological order."""
+        return tuple(task for task in self.tasks if task.seat == seat)
+
+
+def plan(job: JobSpec, catalogue: Catalogue) -> Plan:
+    """The tasks of a job that `check` found no problem in."""
+    known = {n.name: catalogue[n.module] for n in job.dsl.components if n.module in catalogue}
+    return Plan(
+        tuple(
+            _task(job, catalogue, node, seat, known)
+            for node in job.dsl.components
+            if node.name in known
+            for seat in job.conf.seats
+            if seat.role in known[node.name].roles
+        )
+    )
+
+
+def _task(
+    job: JobSpec,
+    catalogue: Catalogue,
+    node: ComponentNode,
+    seat: Party,
+    known: Mapping[str, ModuleDecl],
+) -> PlannedTask:
+    def here(refs: tuple[PortRef, ...]) -> tuple[PortRef, ...]:
+        return tuple(r for r in refs if r.stored or seat.role in known[r.component].roles)
+
+    declaration = known[node.name]
+    slots = bound_slots(node, declaration)
+    params = parameters_of(job, catalogue, node, seat).values
+    return PlannedTask(
+        component=node.name,
+        module=declaration.module,
+        seat=seat,
+        index=job.conf.roles[seat.role].index(seat.party_id),
+        params=params,
+        slots=frozenset(slots) | _model_slots(node),
+        data={slot: found for slot, refs in slots.items() if (found := here(refs))},
+        model=here(node.model),
+        isometric_model=here(node.isometric_model),
+        cache=here(node.cache),
+        outputs=node.outputs,
+        depends=node.upstream,
+        table=find_table(params) if declaration.module == READER else None,
+    )
+
+
+def _model_slots(node: ComponentNode) -> frozenset[str]:
+    given = {
+        "model": node.model,
+        "isometric_model": node.isometric_model,
+        "cache": node.cache,
+    }
+    return frozenset(slot for slot, refs in given.items() if refs)
+
+
+def bound_slots(node: ComponentNode, declaration: ModuleDecl) -> dict[str, tuple[PortRef, ...]]:
+    """Data inputs by the slot of the module they go to; those that go nowhere are left out."""
+    result: dict[str, tuple[PortRef, ...]] = {}
+    for slot, refs in node.data.items():
+        name = find_slot(slot, node, declaration)
+        if name is not None:
+            result[name] = (*result.get(name, ()), *refs)
+    return result
+
+
+def find_slot(slot: str, node: ComponentNode, declaration: ModuleDecl) -> str | None:
+    """The slot of the module that a slot of the DSL means, if there is one.
+
+    `eval_data` is the old name of `validate_data`, and of `test_data` where nothing is trained.
+    `data_0`, `data_1`, ... are old names of a `data` that takes several tables.
+    """
+    has = {declared.name: declared for declared in declaration.data_slots}
+    if slot in has:
+        return slot
+    if slot == "eval_data":
+        wanted = ("validate_data", "test_data")
+        order = wanted if "train_data" in node.data else wanted[::-1]
+        return next((name for name in order if name in has), None)
+    if _NUMBERED_SLOT.fullmatch(slot) and "data" in has and has["data"].many:
+        return "data"
+    return None
+
+
+def parameters_of(
+    job: JobSpec, catalogue: Catalogue, node: ComponentNode, seat: Party
+) -> ComponentParameters:
+    """The parameters a component runs with at a seat."""
+    return job.conf.parameters_of(parameters_owner(job.dsl, catalogue, node), seat)
+
+
+def parameters_owner(dsl: Dsl, catalogue: Catalogue, node: ComponentNode) -> str:
+    """The component whose parameters `node` runs with: the first that trained its model."""
+    nodes = {n.name: n for n in dsl.components}
+    declaration = catalogue.get(node.module)
+    while node.model and "train_data" not in node.data:
+        ref = node.model[0]
+        if ref.stored:
+            return ref.component
+        upstream = nodes[ref.component]
+        if declaration is None or catalogue.get(upstream.module) != declaration:
+            break
+        node = upstream
+    return node.name
+
+
+def find_table(params: Mapping[str, object]) -> TableRef | OutputRef | None:
+    """What a Reader with these parameters reads, if they say so properly."""
+    table = params.get("table")
+    given = table if isinstance(table, Mapping) else params
+    names = [given.get(key) for key in ("namespace", "name")]
+    if isinstance(names[0], str) and isinstance(names[1], str) and all(names):
+        return TableRef(names[0], names[1])
+    made = [given.get(key) for key in ("job_id", "component_name", "data_name")]
+    if all(isinstance(value, str) and value for value in made):
+        return OutputRef(*map(str, made))
+    return None
