@@ -1,0 +1,90 @@
+"""Points of Curve25519: blinding commutes, and bad points are refused."""
+
+import numpy as np
+import pytest
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from federation.crypto.curve25519 import hash_to_points, multiply, random_scalar
+from federation.errors import BadPoint
+
+P = 2**255 - 19
+
+
+def euler(u: int) -> int:
+    """1 where u is on the curve, P - 1 where it is on the twist."""
+    return pow(u * u * u + 486662 * u * u + u, (P - 1) // 2, P)
+
+
+def points_of(*coordinates: int) -> np.ndarray:
+    data = b"".join(u.to_bytes(32, "little") for u in coordinates)
+    return np.frombuffer(data, dtype=np.uint8).reshape(-1, 32)
+
+
+@settings(max_examples=25)
+@given(st.lists(st.binary(max_size=40), max_size=4))
+def test_the_order_of_two_blindings_does_not_matter(messages: list[bytes]) -> None:
+    a, b = random_scalar(), random_scalar()
+    points = hash_to_points(b"t", messages)
+    assert points.shape == (len(messages), 32)
+    np.testing.assert_array_equal(
+        multiply(a, multiply(b, points)), multiply(b, multiply(a, points))
+    )
+
+
+@settings(max_examples=25)
+@given(st.binary(max_size=40))
+def test_an_id_is_hashed_to_a_canonical_point_of_the_curve_itself(message: bytes) -> None:
+    u = int.from_bytes(hash_to_points(b"t", [message]).tobytes(), "little")
+    assert u < P
+    assert euler(u) == 1
+
+
+def test_hashing_depends_on_the_message_and_the_domain_alone() -> None:
+    points = hash_to_points(b"one", [b"a", b"b", b"a"])
+    np.testing.assert_array_equal(points[0], points[2])
+    assert points[0].tobytes() != points[1].tobytes()
+    assert hash_to_points(b"two", [b"a"]).tobytes() != points[0].tobytes()
+
+
+def test_multiplication_is_x25519() -> None:
+    scalar, points = random_scalar(), hash_to_points(b"t", [b"a", b"b"])
+    ours = multiply(scalar, points)
+    key = X25519PrivateKey.from_private_bytes(scalar)
+    for got, point in zip(ours, points, strict=True):
+        public = X25519PublicKey.from_public_bytes(point.tobytes())
+        assert got.tobytes() == key.exchange(public)
+
+
+def test_blinding_never_leaves_the_curve() -> None:
+    points = multiply(random_scalar(), hash_to_points(b"t", [bytes([i]) for i in range(20)]))
+    assert all(euler(int.from_bytes(point.tobytes(), "little")) == 1 for point in points)
+
+
+@pytest.mark.parametrize(
+    ("coordinate", "why"),
+    [
+        (0, "not on the curve"),
+        (1, "small order"),
+        (P - 1, "not on the curve"),
+        (
+            325606250916557431795983626356110631294008115727848805560023387167927233504,
+            "small order",
+        ),
+        (2, "not on the curve"),
+        (P, "canonical"),
+        (P + 9, "canonical"),
+        (2**255 + 9, "canonical"),
+        (2**256 - 1, "canonical"),
+    ],
+)
+def test_a_point_that_gives_something_away_is_refused(coordinate: int, why: str) -> None:
+    with pytest.raises(BadPoint, match=why):
+        multiply(random_scalar(), points_of(9, coordinate))
+
+
+@pytest.mark.parametrize("shape", [(31,), (2, 31), (2, 33)])
+def test_points_are_32_bytes(shape: tuple[int, ...]) -> None:
+    with pytest.raises(BadPoint):
+        multiply(random_scalar(), np.zeros(shape, dtype=np.uint8))
