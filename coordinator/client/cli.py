@@ -1,0 +1,177 @@
+"""flow-client: FATE's `flow` for a Tripact coordinator.
+
+Exit codes: 0 done; 1 the server said no, or the job did not succeed; 2 wrong usage; 3 no
+coordinator answers; 4 the job still runs after --timeout; 130 interrupted.
+"""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+from coordinator.client import show
+from coordinator.client.client import FlowClient, FlowError, Unreachable, WaitedTooLong
+from coordinator.client.components import component
+from coordinator.client.jobs import checked, end, job, read_json, task, told
+from coordinator.client.options import AsJson, Conf, Url, address, save_url
+
+SAID_NO, UNREACHABLE, STILL_RUNS, INTERRUPTED = 1, 3, 4, 130
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
+data = typer.Typer(no_args_is_help=True, help="Move tables to their owners.")
+table = typer.Typer(no_args_is_help=True, help="Look at tables.")
+app.add_typer(data, name="data")
+app.add_typer(job, name="job")
+app.add_typer(task, name="task")
+app.add_typer(component, name="component")
+app.add_typer(table, name="table")
+
+
+@app.command("init")
+def init(
+    ip: Annotated[str, typer.Option("--ip", help="Host of the coordinator.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", min=1, max=65535)] = 9380,
+) -> None:
+    """Remember the coordinator's address for later calls."""
+    path = save_url(f"http://{ip}:{port}")
+    show.OUT.print(f"http://{ip}:{port} kept in {path}", markup=False)
+
+
+@app.command("version")
+def version(url: Url = None, as_json: AsJson = False) -> None:
+    """Show the versions the coordinator serves."""
+    answer = FlowClient(address(url)).call("version/get", {})
+    show.as_json(answer if as_json else checked(answer))
+
+
+@data.command("upload")
+def upload(
+    conf_path: Conf,
+    drop: Annotated[bool, typer.Option("--drop", help="Replace a table of that name.")] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait/--no-wait", help="Follow until the table is stored.")
+    ] = True,
+    url: Url = None,
+    as_json: AsJson = False,
+) -> None:
+    """Send a CSV file to its owner's store.
+
+    The conf is FATE's: file, namespace, table_name, head, partition, and here party_id for whose
+    store it is. A relative file is looked for beside the conf, then in the working directory.
+    """
+    conf = read_json(conf_path)
+    missing = [name for name in ("file", "namespace", "table_name") if not conf.get(name)]
+    if missing:
+        raise typer.BadParameter(f"{conf_path} lacks {', '.join(missing)}")
+    file = _find(Path(str(conf["file"])), conf_path.parent)
+    client = FlowClient(address(url), timeout_s=600.0)
+    more = {
+        name: value
+        for name, value in conf.items()
+        if name not in ("file", "namespace", "table_name", "party_id", "head", "partition", "drop")
+    }
+    with _bytes_bar(file.name, quiet=as_json) as tell:
+        taken = client.upload(
+            file,
+            namespace=str(conf["namespace"]),
+            name=str(conf["table_name"]),
+            party_id=conf.get("party_id"),
+            head=bool(int(conf.get("head", 1))),
+            partition=int(conf.get("partition", 4)),
+            drop=drop or conf.get("drop") == 1,
+            progress=tell,
+            **more,
+        )
+    if as_json:
+        model = {"model_id": taken.model_id, "model_version": taken.model_version}
+        show.as_json(
+            {
+                "retcode": 0,
+                "retmsg": "success",
+                "jobId": taken.job_id,
+                "data": {"job_id": taken.job_id, "model_info": model},
+            }
+        )
+    if wait:
+        end(client, taken.job_id, None, quiet=as_json)
+
+
+@table.command("info")
+def info(
+    namespace: Annotated[str, typer.Option("-n", "--namespace")],
+    table_name: Annotated[str, typer.Option("-t", "--table-name", "--name")],
+    url: Url = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what is known of a table: owner, rows, columns."""
+    answer = FlowClient(address(url)).call(
+        "table/table_info", {"namespace": namespace, "table_name": table_name}
+    )
+    show.as_json(answer if as_json else checked(answer))
+
+
+@table.command("delete")
+def delete(
+    namespace: Annotated[str, typer.Option("-n", "--namespace")],
+    table_name: Annotated[str, typer.Option("-t", "--table-name", "--name")],
+    url: Url = None,
+    as_json: AsJson = False,
+) -> None:
+    """Delete a table at its owner."""
+    body = {"namespace": namespace, "table_name": table_name}
+    told(FlowClient(address(url)).call("table/delete", body), as_json=as_json)
+
+
+def main() -> None:
+    """Run the command line; failures become exit codes."""
+    try:
+        app()
+    except FlowError as error:
+        show.refusal(error)
+        sys.exit(SAID_NO)
+    except Unreachable as error:
+        show.ERR.print(str(error), markup=False)
+        sys.exit(UNREACHABLE)
+    except WaitedTooLong as error:
+        show.ERR.print(str(error), markup=False)
+        sys.exit(STILL_RUNS)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+
+
+def _find(file: Path, beside: Path) -> Path:
+    """The file itself, or the one of that name beside the conf.
+
+    Raises:
+        typer.BadParameter: neither is there.
+    """
+    for candidate in (beside / file, file):
+        if candidate.is_file():
+            return candidate
+    raise typer.BadParameter(f"there is no file {file} (looked in {beside} too)")
+
+
+class _bytes_bar:  # noqa: N801 - used as a with-statement, like a function
+    """A progress bar over the bytes of an upload; nothing when quiet."""
+
+    def __init__(self, name: str, *, quiet: bool) -> None:
+        columns: tuple[Any, ...] = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            DownloadColumn(),
+            TransferSpeedColumn(),
+        )
+        self._bar = Progress(*columns, console=show.ERR, transient=True, disable=quiet)
+        self._line = self._bar.add_task(f"sending {name}", total=None)
+
+    def __enter__(self) -> "_bytes_bar":
+        self._bar.start()
+        return self
+
+    def __call__(self, sent: int, total: int) -> None:
+        self._bar.update(self._line, completed=sent, total=total)
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
