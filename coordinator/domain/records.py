@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from federation.spec.orders import Order, Reason
+from federation.spec.orders import Reason
 from federation.spec.party import Party, Role
 from federation.spec.status import Status
 
@@ -230,12 +230,17 @@ class Invite:
 
 @dataclass(frozen=True, slots=True)
 class PendingOrder:
-    """An order an agent has not acknowledged yet; `seq` gives the sending order."""
+    """An order an agent has not acknowledged yet.
+
+    Attributes:
+        seq: gives the sending order.
+        body: the order as the wire codec writes it, as an ORDER frame carries it.
+    """
 
     seq: int
     party_id: str
     order_id: str
-    order: Order
+    body: bytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,8 @@ class PlannedSeat:
         index: the party's position among its role.
         params: as the conf gives them, without defaults.
         tables: tables of the party that it reads by name, for its policy to see.
+        data: data slot -> what feeds it here. A slot that the job binds, but not at this seat, is
+            there with nothing: the arbiter of a training learns from it that it is one.
     """
 
     role: Role
@@ -50,6 +52,10 @@ class PlannedSeat:
     index: int
     params: Mapping[str, Any]
     tables: tuple[TableName, ...] = ()
+    data: Mapping[str, tuple[Source, ...]] = field(default_factory=dict)
+    model: tuple[Source, ...] = ()
+    isometric_model: tuple[Source, ...] = ()
+    cache: tuple[Source, ...] = ()
 
     @property
     def seat(self) -> Party:
@@ -59,17 +65,13 @@ class PlannedSeat:
 
 @dataclass(frozen=True, slots=True)
 class PlannedTask:
-    """A component of a job: who runs it, after what, with which inputs."""
+    """A component of a job: who runs it, after what, and what it makes."""
 
     component: str
     module: str
     task_id: str
     seats: tuple[PlannedSeat, ...]
     depends: tuple[str, ...] = ()
-    data: Mapping[str, tuple[Source, ...]] = field(default_factory=dict)
-    model: tuple[Source, ...] = ()
-    isometric_model: tuple[Source, ...] = ()
-    cache: tuple[Source, ...] = ()
     data_outputs: tuple[str, ...] = ()
     model_outputs: tuple[str, ...] = ()
     cache_outputs: tuple[str, ...] = ()
@@ -129,6 +131,7 @@ class Member:
         params: parameters with defaults, by `component/role`, once ready.
         keyed: the SessionKeys order was given to it.
         away: its agent is known not to be linked.
+        doubt_ms: its agent was started anew; tasks that by then still seem to run there are lost.
     """
 
     party_id: str
@@ -139,6 +142,7 @@ class Member:
     params: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     keyed: bool = False
     away: bool = False
+    doubt_ms: int | None = None
 
 
 SeatKey = tuple[str, Party]
@@ -150,6 +154,8 @@ class JobState:
     """A job with its members, the newest attempt of each task, and what these made.
 
     Attributes:
+        tasks: newest attempt of each component at each seat.
+        deadline_ms: when the job times out.
         retry_at_ms: when the next epoch is to be prepared after a failure; None if none waits.
         outputs: tables of tasks that succeeded: name in the DSL -> table.
     """
@@ -158,6 +164,7 @@ class JobState:
     plan: JobPlan
     members: Mapping[str, Member]
     tasks: Mapping[SeatKey, Task]
+    deadline_ms: int
     outputs: Mapping[SeatKey, Mapping[str, TableName]] = field(default_factory=dict)
     retry_at_ms: int | None = None
 
@@ -181,8 +188,13 @@ class Happened:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What a step gives: the new state, orders to send, and what happened."""
+    """What a step gives: the new state, orders to send, and what happened.
+
+    Attributes:
+        withdraw: orders of the job that no agent has acknowledged yet are not to be sent any more.
+    """
 
     state: JobState
     orders: tuple[Outgoing, ...] = ()
     happened: tuple[Happened, ...] = ()
+    withdraw: bool = False
