@@ -90,14 +90,9 @@ class Outbox:
             news = True
         return news
 
-    def resume(self, received: int) -> list[Frame]:
-        """The parts to send again to a receiver that has `received` of them."""
-        self.acknowledge(received)
+    def frames(self) -> list[Frame]:
+        """All parts that are kept, the oldest first: what to send again."""
         return list(self._frames)
-
-    def first(self) -> list[Frame]:
-        """The oldest part that is kept, if any: enough to make a silent receiver answer."""
-        return [self._frames[0]] if self._frames else []
 
 
 class FinalAcks:
@@ -122,10 +117,11 @@ class FinalAcks:
             self._acks.popitem(last=False)
 
     def answer(self, frame: Frame) -> Frame | None:
-        """What to send back for a letter that came after its receiver's attempt had ended."""
-        if frame.kind is not FrameKind.LETTER:
-            return None
-        return self._acks.get(_direction(frame, "to", "from"))
+        """What to send back for a letter or a question that came after the attempt had ended."""
+        asks = frame.kind is FrameKind.LETTER_ACK and frame.header.get("ask") is True
+        if frame.kind is FrameKind.LETTER or asks:
+            return self._acks.get(_direction(frame, "to", "from"))
+        return None
 
 
 def _direction(frame: Frame, ours: str, theirs: str) -> tuple[object, ...]:

@@ -12,7 +12,7 @@ Source: NIST SP 800-38D (GCM, deterministic nonces), RFC 2104, RFC 5869.
 """
 
 import hmac
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from cryptography.exceptions import InvalidTag
@@ -118,17 +118,33 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Ack:
-    """What a receiver says about a direction.
+    """What one seat tells another about the letters between them.
 
     Attributes:
-        received: how many parts it has, without a gap.
-        resend: parts from there on are missing; send them again.
-        closed: its task has ended well and takes no more; all parts count as received.
+        received: how many parts it has from the other, without a gap.
+        sent: how many parts it has sent to the other; more than arrived means that some are lost.
+        resend: parts from `received` on are missing; send them again.
+        ask: tell me how it is with you.
+        closed: its task has ended well; it takes no more, and sends no more.
     """
 
     received: int
+    sent: int = 0
     resend: bool = False
+    ask: bool = False
     closed: bool = False
+
+    @classmethod
+    def of(cls, header: dict[str, Any]) -> "Ack":
+        """What a frame's header tells, not yet known to be true.
+
+        Raises:
+            MalformedMessage: a field is missing or is not what it should be.
+        """
+        flags = [header.get(name) for name in ("resend", "ask", "closed")]
+        if not all(type(flag) is bool for flag in flags):
+            raise MalformedMessage("an acknowledgement is not as it should be")
+        return cls(_count(header, "received"), _count(header, "sent"), *map(bool, flags))
 
 
 class SealingKey:
@@ -161,20 +177,17 @@ class SealingKey:
         """What the receiver says.
 
         Raises:
-            MalformedMessage: not an acknowledgement.
+            MalformedMessage: not an acknowledgement, or one of parts that were never sent.
             ForgedSender: it claims to be of another seat than the receiver.
             AlteredLetter: the receiver did not say so.
         """
         _check_address(self._ack_header, header)
-        ack = Ack(header.get("received", 0), header.get("resend", False), header.get("closed", 0))
-        mac = header.get("mac")
-        if type(ack.received) is not int or type(ack.resend) is not bool:
-            raise MalformedMessage("an acknowledgement is not as it should be")
-        if type(ack.closed) is not bool or not isinstance(mac, bytes):
-            raise MalformedMessage("an acknowledgement is not as it should be")
-        right = hmac.compare_digest(mac, _mac(self._ack_key, self._address, ack))
-        if not right or not 0 <= ack.received <= self.sequence:
+        ack, mac = Ack.of(header), header.get("mac")
+        right = _mac(self._ack_key, self._address, ack)
+        if not isinstance(mac, bytes) or not hmac.compare_digest(mac, right):
             raise AlteredLetter(str(self.direction.receiver))
+        if ack.received > self.sequence:
+            raise MalformedMessage("more is acknowledged than was sent")
         return ack
 
 
@@ -236,14 +249,11 @@ class OpeningKey:
             raise AlteredLetter(str(self.direction.sender)) from None
         self.expected += 1
 
-    def acknowledge(self, *, resend: bool = False, closed: bool = False) -> dict[str, Any]:
-        """The header of a frame that tells the sender what was received."""
-        ack = Ack(self.expected, resend, closed)
+    def acknowledge(self, ack: Ack) -> dict[str, Any]:
+        """The header of a frame that tells this to the sender."""
         return {
             **self.direction.back().header(),
-            "received": ack.received,
-            "resend": ack.resend,
-            "closed": ack.closed,
+            **asdict(ack),
             "mac": _mac(self._ack_key, self._address, ack),
         }
 
@@ -276,5 +286,5 @@ def _subkey(key: bytes, purpose: str) -> bytes:
 
 
 def _mac(key: bytes, address: bytes, ack: Ack) -> bytes:
-    said = address + encode([ack.received, ack.resend, ack.closed])
+    said = address + encode([ack.received, ack.sent, ack.resend, ack.ask, ack.closed])
     return hmac.digest(key, said, "sha256")[:_MAC_BYTES]

@@ -1,0 +1,50 @@
+"""What a channel needs of the way its letters travel.
+
+A link may lose, repeat or reorder frames, and loses all that is in flight when the coordinator
+restarts; the two channels at its ends make that good. It carries frames of two kinds:
+
+- LETTER: one sealed part. The first part of a letter, when it leaves for the first time, has its
+  ledger row under `LEDGER` in the header; who carries it on (the party's agent) takes the row out
+  and writes it down.
+- LETTER_ACK: what was received; authenticated, without a body.
+
+An agent that relays for a task does three more things: it never waits for the task to read (the
+senders' windows bound what it holds), it tells the task when its own way out was interrupted
+(Resumed), and it keeps `FinalAcks` of tasks that ended.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from federation.wire.frames import Frame
+
+LEDGER = "ledger"
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """The way out works again; what was in flight before may be lost."""
+
+
+Event = Frame | Resumed
+
+
+class Link(Protocol):
+    """A way for frames between this seat and all its peers."""
+
+    async def send(self, frame: Frame) -> None:
+        """Hand over one frame; returns when it has left this process.
+
+        Raises:
+            LinkClosed: it never will.
+        """
+
+    async def receive(self) -> Event:
+        """The next frame for this seat, or news of the link itself.
+
+        Raises:
+            LinkClosed: nothing more will come.
+        """
+
+    async def close(self) -> None:
+        """Give the link up."""

@@ -1,0 +1,220 @@
+"""All seats of a job in one process: sealed for real, relayed in memory, faults on demand.
+
+The relay stands for the agents and the coordinator together: it sees what they would see, writes
+the ledger as agents do, and may be told to lose, repeat, swap or change frames.
+"""
+
+import asyncio
+import random
+import secrets
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from federation.channel.channel import Channel, open_channel
+from federation.channel.ledger import LedgerRow
+from federation.channel.link import LEDGER, Event, Resumed
+from federation.channel.message import Message
+from federation.channel.seat import Bounds, PeerKeys, Seat
+from federation.errors import LinkClosed
+from federation.spec.party import Party, Role
+from federation.wire.frames import Frame
+from federation.wire.mailbox import FinalAcks
+from federation.wire.session import SECRET_BYTES, derive
+
+RoleCoroutine = Callable[[Channel], Awaitable[Any]]
+
+
+@dataclass(slots=True)
+class Faults:
+    """How often, of all frames, something happens to one; each from 0 to 1.
+
+    Attributes:
+        cut: everything in flight is lost, and all links resume.
+        swap: the frame overtakes the one before it.
+    """
+
+    seed: int = 0
+    lose: float = 0.0
+    repeat: float = 0.0
+    swap: float = 0.0
+    cut: float = 0.0
+    _random: random.Random = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._random = random.Random(self.seed)  # noqa: S311  (faults, not secrets)
+
+    def strike(self, chance: float) -> bool:
+        """Whether it happens this time."""
+        return chance > 0 and self._random.random() < chance
+
+
+class MemoryRelay:
+    """Carries frames between the links of one process.
+
+    Attributes:
+        ledger: rows of all letters that left, in order.
+        tamper: sees each frame, and gives what is carried in its place.
+    """
+
+    def __init__(
+        self,
+        faults: Faults | None = None,
+        tamper: Callable[[Frame], Iterable[Frame]] | None = None,
+    ) -> None:
+        self.ledger: list[LedgerRow] = []
+        self._faults = faults or Faults()
+        self._tamper = tamper
+        self._links: dict[str, MemoryLink] = {}
+        self._final_acks = FinalAcks()
+
+    def link(self, party: Party) -> "MemoryLink":
+        """The link of one seat."""
+        self._links[str(party)] = link = MemoryLink(self, str(party))
+        return link
+
+    def cut(self) -> None:
+        """Lose everything in flight, as when the coordinator restarts."""
+        for link in self._links.values():
+            link.queue.clear()
+            link.put(Resumed())
+
+    def carry(self, frame: Frame) -> None:
+        """Take a frame over from the link of its sender."""
+        self._final_acks.note(frame)
+        for carried in self._tamper(frame) if self._tamper else (frame,):
+            self._carry(carried)
+
+    def _carry(self, frame: Frame) -> None:
+        faults = self._faults
+        if faults.strike(faults.cut):
+            self.cut()
+        elif not faults.strike(faults.lose):
+            link = self._links.get(str(frame.header.get("to")))
+            if link is None:
+                answer = self._final_acks.answer(frame)
+                if answer is not None:
+                    self._carry(answer)
+                return
+            link.put(frame)
+            if faults.strike(faults.repeat):
+                link.put(frame)
+            if faults.strike(faults.swap) and len(link.queue) > 1:
+                link.queue[-1], link.queue[-2] = link.queue[-2], link.queue[-1]
+
+    def forget(self, name: str) -> None:
+        """A seat's link has closed."""
+        self._links.pop(name, None)
+
+
+class MemoryLink:
+    """One seat's link to a relay in the same process."""
+
+    def __init__(self, relay: MemoryRelay, name: str) -> None:
+        self.queue: deque[Event] = deque()
+        self._relay = relay
+        self._name = name
+        self._arrived = asyncio.Event()
+        self._closed = False
+
+    def put(self, event: Event) -> None:
+        """Let the seat receive this."""
+        self.queue.append(event)
+        self._arrived.set()
+
+    async def send(self, frame: Frame) -> None:
+        """Hand a frame to the relay, its ledger row to the ledger."""
+        if self._closed:
+            raise LinkClosed
+        if LEDGER in frame.header:
+            header = dict(frame.header)
+            self._relay.ledger.append(LedgerRow.from_wire(header.pop(LEDGER)))
+            frame = Frame(frame.kind, header, frame.body)
+        self._relay.carry(frame)
+
+    async def receive(self) -> Event:
+        """The next frame for this seat, or news of a cut."""
+        while not self.queue:
+            if self._closed:
+                raise LinkClosed
+            self._arrived.clear()
+            await self._arrived.wait()
+        return self.queue.popleft()
+
+    async def close(self) -> None:
+        """Leave the relay."""
+        self._closed = True
+        self._relay.forget(self._name)
+        self._arrived.set()
+
+
+@dataclass(frozen=True, slots=True)
+class Together:
+    """What came of running all seats in one process."""
+
+    results: dict[Party, Any]
+    ledger: list[LedgerRow]
+
+    def __getitem__(self, party: Party) -> Any:
+        """What the coroutine of a seat returned."""
+        return self.results[party]
+
+
+async def run_together(
+    roles: Mapping[Party, RoleCoroutine],
+    messages: Iterable[Message],
+    *,
+    component: str = "component_0",
+    bounds: Bounds | None = None,
+    relay: MemoryRelay | None = None,
+) -> Together:
+    """Run the coroutines of all seats side by side, each with its own channel.
+
+    Raises:
+        Exception: the first that any of them raised; the others are cancelled.
+    """
+    relay, declared = relay or MemoryRelay(), tuple(messages)
+    channels = {
+        seat.me: open_channel(relay.link(seat.me), seat, keys, declared, bounds)
+        for seat, keys in _seats(list(roles), component)
+    }
+    tasks = {
+        party: asyncio.create_task(_run(roles[party], channel), name=str(party))
+        for party, channel in channels.items()
+    }
+    try:
+        await asyncio.wait(tasks.values(), return_when=asyncio.FIRST_EXCEPTION)
+        for task in tasks.values():
+            if task.done():
+                task.result()
+    finally:
+        for task in tasks.values():
+            task.cancel()
+        await asyncio.gather(*tasks.values(), return_exceptions=True)
+    return Together({party: task.result() for party, task in tasks.items()}, relay.ledger)
+
+
+async def _run(role: RoleCoroutine, channel: Channel) -> Any:
+    async with channel:
+        return await role(channel)
+
+
+def _seats(parties: list[Party], component: str) -> list[tuple[Seat, dict[Party, PeerKeys]]]:
+    """A seat for each party, with keys that fit together."""
+    job_id, task_id = "job", f"job_{component}"
+    by_role: dict[Role, tuple[str, ...]] = {}
+    for party in parties:
+        by_role[party.role] = (*by_role.get(party.role, ()), party.party_id)
+    secret = secrets.token_bytes(SECRET_BYTES)
+
+    def key(sender: Party, receiver: Party) -> bytes:
+        return derive(secret, task_id, 0, sender, receiver)
+
+    return [
+        (
+            Seat(job_id, task_id, 0, component, me, by_role),
+            {peer: PeerKeys(key(me, peer), key(peer, me)) for peer in parties if peer != me},
+        )
+        for me in parties
+    ]
