@@ -1,0 +1,1 @@
+"""Measured, never asserted: `python -m benchmarks list`, `python -m benchmarks run NAME`."""

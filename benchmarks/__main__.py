@@ -1,0 +1,37 @@
+"""The command line of the benchmarks."""
+
+import argparse
+import json
+import sys
+
+from benchmarks import job_overhead
+from benchmarks.measure import Benchmark, as_dict
+
+BENCHMARKS: dict[str, Benchmark] = {b.name: b for b in (job_overhead.BENCHMARK,)}
+
+
+def main() -> int:
+    """List or run benchmarks."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks")
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    verbs.add_parser("list", help="name every benchmark")
+    one = verbs.add_parser("run", help="run one")
+    one.add_argument("name", choices=sorted(BENCHMARKS))
+    one.add_argument("--json", action="store_true", help="print JSON and nothing else")
+    arguments = parser.parse_args()
+    if arguments.verb == "list":
+        for benchmark in BENCHMARKS.values():
+            print(f"{benchmark.name:24} {benchmark.doc}")
+        return 0
+    benchmark = BENCHMARKS[arguments.name]
+    figures = benchmark.run()
+    if arguments.json:
+        print(json.dumps(as_dict(benchmark, figures), indent=2))
+    else:
+        for figure in figures:
+            print(figure)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

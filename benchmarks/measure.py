@@ -1,0 +1,92 @@
+"""What a benchmark is, and what it gives: medians with their spread, a goal, and the machine."""
+
+import os
+import platform
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One measured quantity.
+
+    Attributes:
+        what: what was measured.
+        unit: of all numbers here.
+        median: of `runs` measurements.
+        goal: what it should not exceed (or reach), as a sentence.
+    """
+
+    what: str
+    unit: str
+    median: float
+    low: float
+    high: float
+    runs: int
+    goal: str = ""
+    beside: dict[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls, what: str, unit: str, samples: Sequence[float], *, goal: str = "", **beside: float
+    ) -> "Figure":
+        """The figure of some samples; `beside` are numbers to compare with, in the same unit."""
+        return cls(
+            what,
+            unit,
+            statistics.median(samples),
+            min(samples),
+            max(samples),
+            len(samples),
+            goal,
+            beside,
+        )
+
+    def __str__(self) -> str:
+        """One line for people."""
+        goal = f"  (goal: {self.goal})" if self.goal else ""
+        beside = "".join(f"  {name}: {value:g} {self.unit}" for name, value in self.beside.items())
+        return (
+            f"{self.what}: median {self.median:.4g} {self.unit}"
+            f" [{self.low:.4g} .. {self.high:.4g}] of {self.runs}{beside}{goal}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Benchmark:
+    """A named measurement."""
+
+    name: str
+    doc: str
+    run: Callable[[], list[Figure]]
+
+
+def machine() -> dict[str, Any]:
+    """What the figures were measured on."""
+    return {
+        "cores": os.cpu_count(),
+        "machine": platform.machine(),
+        "system": platform.system(),
+        "python": platform.python_version(),
+        "cpu": _cpu_name(),
+    }
+
+
+def as_dict(benchmark: Benchmark, figures: Sequence[Figure]) -> dict[str, Any]:
+    """Everything as plain JSON."""
+    return {
+        "benchmark": benchmark.name,
+        "machine": machine(),
+        "figures": [asdict(figure) for figure in figures],
+    }
+
+
+def _cpu_name() -> str:
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as lines:  # noqa: PTH123 - not a real file
+            names = [line.split(":", 1)[1].strip() for line in lines if "model name" in line]
+    except OSError:
+        return platform.processor()
+    return names[0] if names else ""
