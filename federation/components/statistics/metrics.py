@@ -96,9 +96,9 @@ ALIASES: Mapping[str, str] = {
 FROM_DISTANCES = frozenset({"davies_bouldin_index", "distance_measure"})
 """Measures of the distances between clusters, which predictions do not hold."""
 
-KNOWN_NAMES = tuple(
-    dict.fromkeys([name for names in METRICS.values() for name in names] + list(ALIASES))
-)
+_FULL_NAMES = dict.fromkeys(name for names in METRICS.values() for name in names)
+
+KNOWN_NAMES = (*_FULL_NAMES, *(alias for alias, full in ALIASES.items() if full in _FULL_NAMES))
 """Every name and alias of any kind, for the published schema."""
 
 
