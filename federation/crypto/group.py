@@ -165,6 +165,9 @@ class GroupEncrypted(Encrypted):
             values.append(total)
         return self._like(values, shape)
 
+    def halved(self, times: int) -> Self:
+        return self._like(self.values, self.shape, self.precision + times, self.fresh)
+
     def refreshed(self) -> Self:
         zeros = self.key.zeros(len(self.values))
         values = multiplied(self.values, zeros, self.key.modulus)

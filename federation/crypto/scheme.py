@@ -215,6 +215,10 @@ class Encrypted(ABC):
         """Sum of all values, or along one axis."""
 
     @abstractmethod
+    def halved(self, times: int) -> Self:
+        """Exactly value / 2**times: the same ciphertexts, with the point further left."""
+
+    @abstractmethod
     def refreshed(self) -> Self:
         """The same values under new randomness: nobody can link them to the old ciphertexts."""
 

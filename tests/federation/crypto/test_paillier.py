@@ -138,6 +138,13 @@ def test_products_add_precisions_and_sums_keep_the_finer_one() -> None:
     assert opened(SMALL.encrypt([3]) + 0.125) == 3.125
 
 
+def test_halving_divides_exactly_and_keeps_the_ciphertexts() -> None:
+    whole = SMALL.encrypt(np.array([3.0, -0.5]))
+    halved = whole.halved(40)
+    assert halved.to_wire()["cells"] == whole.to_wire()["cells"]
+    np.testing.assert_array_equal(opened(halved), np.array([3.0, -0.5]) / 2**40)
+
+
 def test_an_empty_array_is_one() -> None:
     empty = SMALL.encrypt(np.zeros((0, 3)))
     assert opened(empty + empty).shape == (0, 3)
