@@ -1,0 +1,1 @@
+"""What components share: protocols between parties, over a channel."""

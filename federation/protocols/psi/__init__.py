@@ -1,0 +1,22 @@
+"""Private set intersection: which ids all parties have; RSA, ECDH, and in the clear."""
+
+from federation.protocols.psi.ecdh import ECDH_MESSAGES, EcdhOptions, ecdh_guest, ecdh_host
+from federation.protocols.psi.ids import Intersection
+from federation.protocols.psi.raw import RAW_MESSAGES, RawOptions, raw_guest, raw_host
+from federation.protocols.psi.rsa import RSA_MESSAGES, RsaOptions, rsa_guest, rsa_host
+
+__all__ = [
+    "ECDH_MESSAGES",
+    "RAW_MESSAGES",
+    "RSA_MESSAGES",
+    "EcdhOptions",
+    "Intersection",
+    "RawOptions",
+    "RsaOptions",
+    "ecdh_guest",
+    "ecdh_host",
+    "raw_guest",
+    "raw_host",
+    "rsa_guest",
+    "rsa_host",
+]
