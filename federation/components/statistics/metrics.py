@@ -93,6 +93,9 @@ ALIASES: Mapping[str, str] = {
     "jaccard": "jaccard_similarity_score",
 }
 
+ERRORS = frozenset(name for name in METRICS[EvalType.REGRESSION] if name.endswith("_error"))
+"""Metrics of which less is better; of all others that are one number, more is."""
+
 FROM_DISTANCES = frozenset({"davies_bouldin_index", "distance_measure"})
 """Measures of the distances between clusters, which predictions do not hold."""
 
@@ -132,6 +135,18 @@ def metrics_for(
 def single(value: float) -> float:
     """A metric as it is reported: six digits, or UNDEFINED where it is not a finite number."""
     return round(float(value), DIGITS) if math.isfinite(value) else UNDEFINED
+
+
+def is_better(metric: str, value: float, best: float | None) -> bool:
+    """Whether `value` of a metric, by full name, improves on the `best` so far, if there is one.
+
+    What is UNDEFINED is never better, and worse than anything.
+    """
+    if value == UNDEFINED:
+        return False
+    if best is None or best == UNDEFINED:
+        return True
+    return value < best if metric in ERRORS else value > best
 
 
 def _problem(given: str, name: str, eval_type: EvalType) -> str:

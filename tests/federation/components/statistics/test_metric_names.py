@@ -9,6 +9,7 @@ from federation.components.statistics.metrics import (
     UNDEFINED,
     VALIDATION_DEFAULTS,
     EvalType,
+    is_better,
     metrics_for,
     single,
 )
@@ -101,3 +102,24 @@ def test_what_is_not_a_finite_number_is_written_as_undefined(value: float) -> No
 
 def test_a_value_has_six_digits() -> None:
     assert single(2 / 3) == 0.666667
+
+
+@pytest.mark.parametrize(
+    ("metric", "value", "best", "answer"),
+    [
+        ("auc", 0.7, 0.6, True),
+        ("auc", 0.6, 0.6, False),
+        ("r2_score", 0.7, 0.6, True),
+        ("mean_absolute_error", 0.7, 0.6, False),
+        ("root_mean_squared_error", 0.5, 0.6, True),
+        ("auc", 0.1, None, True),
+        ("auc", 0.1, UNDEFINED, True),
+        ("mean_absolute_error", 0.1, UNDEFINED, True),
+        ("mean_absolute_error", UNDEFINED, 0.1, False),
+        ("auc", UNDEFINED, None, False),
+    ],
+)
+def test_less_is_better_of_errors_alone_and_undefined_never(
+    metric: str, value: float, best: float | None, answer: bool
+) -> None:
+    assert is_better(metric, value, best) is answer
