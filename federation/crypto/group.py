@@ -129,6 +129,8 @@ class GroupEncrypted(Encrypted):
 
     def __rmatmul__(self, plain: NDArray[Any]) -> Self:
         matrix = np.asarray(plain)
+        if matrix.ndim == 1:
+            return self.__rmatmul__(matrix[np.newaxis])[0]
         if matrix.ndim != 2 or self.ndim not in (1, 2) or matrix.shape[1] != self.shape[0]:
             raise ValueError(f"shapes {matrix.shape} and {self.shape} do not go together")
         bits = precision_of(matrix, None)

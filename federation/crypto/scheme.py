@@ -196,7 +196,7 @@ class Encrypted(ABC):
 
     @abstractmethod
     def __rmatmul__(self, plain: NDArray[Any]) -> Self:
-        """Plain (m, k) times self (k,) or (k, p)."""
+        """Plain (m, k) or (k,) times self (k,) or (k, p)."""
 
     @abstractmethod
     def __getitem__(self, index: Any) -> Self:

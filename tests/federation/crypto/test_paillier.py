@@ -92,6 +92,14 @@ def test_a_matrix_product_is_that_of_the_values(
     np.testing.assert_allclose(opened(hidden.transpose() @ plain.T), inside.T @ plain.T, atol=1e-3)
 
 
+def test_a_vector_times_a_vector_is_one_value() -> None:
+    hidden, plain = SMALL.encrypt([1.0, 2.0, 3.0]), np.array([0.5, -1.0, 2.0])
+    assert opened(plain @ hidden) == opened(hidden @ plain) == 4.5
+    assert (plain @ hidden).shape == ()
+    with pytest.raises(ValueError, match="do not go together"):
+        np.zeros((2, 2)) @ hidden
+
+
 def test_indexing_and_reshaping_are_numpys() -> None:
     values = np.arange(12.0).reshape(3, 4)
     hidden = SMALL.encrypt(values)
