@@ -89,7 +89,7 @@ class _Writer:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._packer = msgpack.Packer(autoreset=False, strict_types=True)
+        self._packer = msgpack.Packer(autoreset=False, strict_types=True, buf_size=4096)
         self._pieces: list[Bytes] = []
         self._size = 0
         self._elements = 0
