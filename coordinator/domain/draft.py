@@ -28,6 +28,7 @@ class Draft:
         self.withdraw = False
         self._orders: list[Outgoing] = []
         self._happened: list[Happened] = []
+        self._past: list[Task] = []
         self._touched: set[str] = set()
         self._old = state
 
@@ -84,7 +85,9 @@ class Draft:
     def renew(self, components: Iterable[str], retries_left: Mapping[str, int]) -> None:
         """Put components back to a new attempt at all their seats; what they made is let go."""
         for component in components:
+            self._settle(component)
             for task in self.of_component(component):
+                self._past.append(task)
                 self.tasks[component, task.seat] = Task(
                     job_id=task.job_id,
                     component=component,
@@ -97,6 +100,7 @@ class Draft:
                     party_status=Status.WAITING,
                     created_ms=self.now_ms,
                     updated_ms=self.now_ms,
+                    params=task.params,
                     depends=task.depends,
                     auto_retries_left=retries_left.get(component, task.auto_retries_left),
                 )
@@ -139,7 +143,9 @@ class Draft:
             state,
             job=replace(self.job, updated_ms=self.now_ms, progress=_progress(self.tasks.values())),
         )
-        return Changes(state, tuple(self._orders), tuple(self._happened), self.withdraw)
+        return Changes(
+            state, tuple(self._orders), tuple(self._happened), tuple(self._past), self.withdraw
+        )
 
     def _settle(self, component: str) -> None:
         tasks = self.of_component(component)

@@ -128,7 +128,6 @@ class Member:
     Attributes:
         offer: its session offer, once ready.
         letters: secrets it sealed, by addressee, once opened.
-        params: parameters with defaults, by `component/role`, once ready.
         keyed: the SessionKeys order was given to it.
         away: its agent is known not to be linked.
         doubt_ms: its agent was started anew; tasks that by then still seem to run there are lost.
@@ -139,7 +138,6 @@ class Member:
     stage: Stage = Stage.IDLE
     offer: bytes = b""
     letters: Mapping[str, bytes] = field(default_factory=dict)
-    params: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     keyed: bool = False
     away: bool = False
     doubt_ms: int | None = None
@@ -191,10 +189,12 @@ class Changes:
     """What a step gives: the new state, orders to send, and what happened.
 
     Attributes:
+        past: attempts that the new state no longer holds, as they ended.
         withdraw: orders of the job that no agent has acknowledged yet are not to be sent any more.
     """
 
     state: JobState
     orders: tuple[Outgoing, ...] = ()
     happened: tuple[Happened, ...] = ()
+    past: tuple[Task, ...] = ()
     withdraw: bool = False

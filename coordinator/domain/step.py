@@ -210,7 +210,7 @@ def _attempt(draft: Draft, party_id: str, report: TaskStarted | TaskEnded) -> Ta
 
 
 def _ready(draft: Draft, party_id: str, report: JobReady) -> None:
-    draft.set_member(party_id, stage=Stage.READY, offer=report.offer, params=report.params)
+    draft.set_member(party_id, stage=Stage.READY, offer=report.offer)
     for key, task in draft.tasks.items():
         resolved = report.params.get(f"{task.component}/{task.role}")
         if task.party_id == party_id and resolved is not None:

@@ -1,0 +1,163 @@
+"""Metrics, summaries and names of outputs."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from coordinator.domain.records import MetricSet, OutputModel, OutputTable, Task
+from coordinator.store import rows
+from coordinator.store.schema import metrics, models, outputs, summaries, tables
+from coordinator.store.transaction import Transaction, insert_all, upsert
+from federation.spec.orders import Metric
+from federation.spec.party import Role
+
+
+class SqlTracking:
+    """What jobs made, within one transaction."""
+
+    def __init__(self, transaction: Transaction) -> None:
+        self._tx = transaction
+
+    async def add_metrics(self, task: Task, new: Sequence[Metric], now_ms: int) -> None:
+        """Append points; points of the same metric join those before them."""
+        values = [
+            _key(task)
+            | {
+                "namespace": metric.namespace,
+                "name": metric.name,
+                "metric_type": metric.metric_type,
+                "data": metric.data,
+                "meta": metric.meta,
+                "time_ms": now_ms,
+            }
+            for metric in new
+        ]
+        await insert_all(self._tx, metrics, values)
+
+    async def metrics(self, task: Task) -> list[MetricSet]:
+        """Metrics of one attempt at one seat; a later word about type and meta wins."""
+        query = sa.select(metrics).where(*_is(metrics, task)).order_by(metrics.c.seq)
+        found: dict[tuple[str, str], MetricSet] = {}
+        for row in await self._tx.run(query):
+            before = found.get((row.namespace, row.name))
+            found[row.namespace, row.name] = MetricSet(
+                namespace=row.namespace,
+                name=row.name,
+                metric_type=row.metric_type,
+                data=(*(before.data if before else ()), *((k, v) for k, v in row.data)),
+                meta={**(before.meta if before else {}), **row.meta},
+            )
+        return list(found.values())
+
+    async def set_summary(self, task: Task, summary: Mapping[str, Any]) -> None:
+        """Keep the summary of an attempt."""
+        await self._tx.run(upsert(self._tx, summaries), _key(task) | {"summary": summary})
+
+    async def summary(self, task: Task) -> dict[str, Any] | None:
+        """The summary of an attempt."""
+        query = sa.select(summaries.c.summary).where(*_is(summaries, task))
+        return (await self._tx.run(query)).scalar()
+
+    async def add_outputs(
+        self, made: Sequence[OutputTable], model: OutputModel | None, now_ms: int
+    ) -> None:
+        """Keep names of what an attempt made; the tables become known by name."""
+        if made:
+            values = [_output_values(table, place) for place, table in enumerate(made)]
+            await self._tx.run(upsert(self._tx, outputs), values)
+            known = [_table_values(table, now_ms) for table in made if table.kind == "data"]
+            if known:
+                await self._tx.run(upsert(self._tx, tables), known)
+        if model is not None:
+            await self._tx.run(upsert(self._tx, models), _model_values(model, now_ms))
+
+    async def outputs(self, task: Task) -> list[OutputTable]:
+        """Tables of an attempt, data before caches, in the order of its outputs."""
+        query = sa.select(outputs).where(*_is(outputs, task))
+        found = await self._tx.run(query.order_by(outputs.c.kind.desc(), outputs.c.place))
+        return [rows.output_of(row) for row in found]
+
+    async def models(self, model_id: str, model_version: str) -> list[OutputModel]:
+        """All models of one training job."""
+        query = sa.select(models).where(
+            models.c.model_id == model_id, models.c.model_version == model_version
+        )
+        found = await self._tx.run(query.order_by(models.c.component, models.c.role))
+        return [
+            OutputModel(
+                job_id=row.job_id,
+                component=row.component,
+                role=Role(row.role),
+                party_id=row.party_id,
+                model_id=row.model_id,
+                model_version=row.model_version,
+                output=row.output,
+                digest=row.digest,
+                size_bytes=row.size_bytes,
+            )
+            for row in found
+        ]
+
+
+def _key(task: Task) -> dict[str, Any]:
+    return {
+        "job_id": task.job_id,
+        "component": task.component,
+        "version": task.version,
+        "role": task.role.value,
+        "party_id": task.party_id,
+    }
+
+
+def _is(table: sa.Table, task: Task) -> list[sa.ColumnElement[bool]]:
+    return [table.c[name] == value for name, value in _key(task).items()]
+
+
+def _output_values(table: OutputTable, place: int) -> dict[str, Any]:
+    return {
+        "job_id": table.job_id,
+        "component": table.component,
+        "version": table.version,
+        "role": table.role.value,
+        "party_id": table.party_id,
+        "output": table.output,
+        "kind": table.kind,
+        "place": place,
+        "task_id": table.task_id,
+        "namespace": table.namespace,
+        "name": table.name,
+        "rows": table.rows,
+        "header": list(table.header),
+        "schema": table.schema,
+        "partitions": table.partitions,
+    }
+
+
+def _table_values(table: OutputTable, now_ms: int) -> dict[str, Any]:
+    return {
+        "party_id": table.party_id,
+        "namespace": table.namespace,
+        "name": table.name,
+        "rows": table.rows,
+        "partitions": table.partitions,
+        "header": list(table.header),
+        "schema": table.schema,
+        "job_id": table.job_id,
+        "created_ms": now_ms,
+    }
+
+
+def _model_values(model: OutputModel, now_ms: int) -> dict[str, Any]:
+    return {
+        "model_id": model.model_id,
+        "model_version": model.model_version,
+        "role": model.role.value,
+        "party_id": model.party_id,
+        "component": model.component,
+        "output": model.output,
+        "job_id": model.job_id,
+        "digest": model.digest,
+        "size_bytes": model.size_bytes,
+        "created_ms": now_ms,
+    }
