@@ -19,7 +19,9 @@ from typing import Any, Protocol
 
 from federation.channel import Channel, Message
 from federation.components.params import Params
+from federation.components.store import StoredTable, TableStore
 from federation.spec.catalogue import MessageDecl, ModuleDecl, Slot
+from federation.spec.orders import TableName
 from federation.spec.party import Party, Role
 from federation.tables import Table
 
@@ -47,11 +49,12 @@ class Result:
     """What one role gives at the end.
 
     Attributes:
-        data: output tables by position; fewer than declared is fine.
+        data: output tables by position; fewer than declared is fine. A table that is in the store
+            already is given by name.
         summary: FATE's component summary.
     """
 
-    data: tuple[Table, ...] = ()
+    data: tuple[Table | StoredTable, ...] = ()
     model: Model | None = None
     cache: Mapping[str, Any] | None = None
     summary: Mapping[str, Any] | None = None
@@ -65,6 +68,7 @@ class Report(Protocol):
         namespace: str,
         name: str,
         metric_type: str,
+        /,
         data: list[tuple[Any, Any]] | None = None,
         **meta: Any,
     ) -> None:
@@ -90,8 +94,12 @@ class JobFacts:
     parties: Mapping[Role, tuple[str, ...]]
     model_id: str = ""
     model_version: str = ""
-    table_path: Callable[[str], str] | None = None
-    """Where an uploaded file waits (only Upload asks)."""
+    cores: int = 1
+    """How many cores the job may use at this party."""
+    tables: tuple[TableName, ...] = ()
+    """Stored tables that the job names for this task (only Reader asks)."""
+    store: TableStore | None = None
+    """The party's table store (only Reader and Upload ask)."""
 
 
 Handler = Callable[..., Awaitable[Result]]

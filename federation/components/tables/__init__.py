@@ -1,0 +1,1 @@
+"""Components that bring tables in, hand them on, and match their rows."""
