@@ -75,6 +75,20 @@ class InvalidParameters(InvalidInput):
     subject = "the parameters"
 
 
+class InvalidPolicy(InvalidInput):
+    """A party's policy file can not be read as one."""
+
+    code = "invalid_policy"
+    subject = "the policy"
+
+
+class InvalidSettings(InvalidInput):
+    """Settings from a file, the environment or flags are wrong."""
+
+    code = "invalid_settings"
+    subject = "the settings"
+
+
 class NotAStopStatus(BadRequest):
     """A job can not be stopped with that status."""
 
@@ -172,6 +186,15 @@ class Conflict(TripactError):
     """The thing exists already, or is in a state that does not allow this."""
 
     code = "conflict"
+
+
+class HomeInUse(Conflict):
+    """Another daemon runs on the same home."""
+
+    code = "home_in_use"
+
+    def __init__(self, home: str) -> None:
+        super().__init__(f"another party agent runs on {home}; stop it, or use another --home")
 
 
 class IllegalTransition(Conflict):
@@ -311,10 +334,65 @@ class JobRefused(PartyRefused):
         )
 
 
+class PolicyRefused(PartyRefused):
+    """No rule of a party's policy allows what was asked, or one refuses it."""
+
+    code = "policy_refused"
+
+    def __init__(self, asked: str, rule: str, remedy: str) -> None:
+        super().__init__(f"{asked} is refused by {rule}; to allow it: {remedy}", rule=rule)
+
+
+class PeerNotTrusted(PartyRefused):
+    """A job names a party whose key nobody here has pinned."""
+
+    code = "peer_not_trusted"
+
+    def __init__(self, party_id: str, fingerprint: str, home: str) -> None:
+        super().__init__(
+            f"party {party_id} is not trusted here. Ask it for its fingerprint over another way; "
+            f"if it is {fingerprint}: party-agent trust {party_id} {fingerprint} --home {home}",
+            peer=party_id,
+            fingerprint=fingerprint,
+        )
+
+
+class TableTooSmall(PartyRefused):
+    """A party's policy asks for more rows than its table has."""
+
+    code = "table_too_small"
+
+    def __init__(self, table: str, least: int) -> None:
+        # The real count stays at home: it is the party's to tell.
+        super().__init__(f"{table} has fewer than {least} rows", table=table, least=least)
+
+
 class DataProblem(TripactError):
     """Rows of one party are not as the component needs them."""
 
     code = "data_problem"
+
+
+class BadEncoding(DataProblem):
+    """A file is not UTF-8 text."""
+
+    code = "bad_encoding"
+
+    def __init__(self, file: str, offset_bytes: int) -> None:
+        super().__init__(
+            f"{file} is not UTF-8: byte {offset_bytes} fits no character; save it as UTF-8",
+            file=file,
+            offset_bytes=offset_bytes,
+        )
+
+
+class BadHeader(DataProblem):
+    """The first line of a file can not name columns."""
+
+    code = "bad_header"
+
+    def __init__(self, file: str, why: str) -> None:
+        super().__init__(f"the first line of {file} can not be its header: {why}", file=file)
 
 
 class BlankIds(DataProblem):
@@ -341,6 +419,36 @@ class DuplicateIds(DataProblem):
         )
 
 
+class EmptyFile(DataProblem):
+    """A file has no bytes, or nothing but blank lines."""
+
+    code = "empty_file"
+
+    def __init__(self, file: str) -> None:
+        super().__init__(f"{file} is empty; there is nothing to store", file=file)
+
+
+class FileMissing(DataProblem):
+    """There is no file at that path, or it can not be read."""
+
+    code = "file_missing"
+
+    def __init__(self, file: str, why: str) -> None:
+        super().__init__(f"{file} can not be read at this party: {why}", file=file)
+
+
+class HeaderOnly(DataProblem):
+    """A file has a header and no rows."""
+
+    code = "header_only"
+
+    def __init__(self, file: str) -> None:
+        super().__init__(
+            f"{file} has a header and no rows; if its first line is a row, upload with head 0",
+            file=file,
+        )
+
+
 class NonFiniteValues(DataProblem):
     """Values are NaN or infinite where a number is needed."""
 
@@ -351,6 +459,23 @@ class NonFiniteValues(DataProblem):
             f"{count} values are NaN or infinite and can not be encrypted; "
             "fill or drop them first (DataTransform's missing_fill)",
             count=count,
+        )
+
+
+class RaggedRows(DataProblem):
+    """Lines of a file have more or fewer values than its header."""
+
+    code = "ragged_rows"
+
+    def __init__(self, file: str, line: int, expected: int, found: int, lines: int) -> None:
+        more = f", and so have {lines - 1} further lines" if lines > 1 else ""
+        super().__init__(
+            f"line {line} of {file} has {found} values where the header has {expected}{more}",
+            file=file,
+            line=line,
+            expected=expected,
+            found=found,
+            lines=lines,
         )
 
 
@@ -380,6 +505,15 @@ class Unavailable(TripactError):
     """Something that should be there is not there now."""
 
     code = "unavailable"
+
+
+class AgentRestarted(Unavailable):
+    """An agent was started anew while a task ran, which ended the task."""
+
+    code = "agent_restarted"
+
+    def __init__(self) -> None:
+        super().__init__("the agent was started anew while the task ran; rerun the job")
 
 
 class KeyExhausted(Unavailable):
@@ -454,6 +588,29 @@ class PeerLeft(Unavailable):
 
     def __init__(self, peer: str, tag: str) -> None:
         super().__init__(f"{peer} has ended without sending {tag!r}", peer=peer, tag=tag)
+
+
+class SessionLost(Unavailable):
+    """An agent has no keys for a job, for it was started anew since it agreed to take part."""
+
+    code = "session_lost"
+
+    def __init__(self, job_id: str, epoch: int) -> None:
+        super().__init__(
+            "the agent was started anew and the job's keys went with it; rerun the job",
+            job_id=job_id,
+            epoch=epoch,
+        )
+
+
+class TaskProcessDied(Unavailable):
+    """The process of a task ended without a word."""
+
+    code = "task_process_died"
+
+    def __init__(self, component: str, how: str) -> None:
+        hint = "; it may have run out of memory" if how == "SIGKILL" else ""
+        super().__init__(f"the process of {component} died ({how}){hint}", how=how)
 
 
 # --- nobody should trust this peer ---------------------------------------------------------------
@@ -581,6 +738,21 @@ class MixedKeys(PeerMisbehaved):
 
     def __init__(self, one: str, other: str) -> None:
         super().__init__(f"ciphertext of key {one} used with key {other}", one=one, other=other)
+
+
+class PeerKeyChanged(PeerMisbehaved):
+    """A party shows another key than the one that was pinned."""
+
+    code = "peer_key_changed"
+
+    def __init__(self, party_id: str, pinned: str, seen: str, remedy: str) -> None:
+        super().__init__(
+            f"party {party_id} shows key {seen}, pinned is {pinned}. Somebody may stand between; "
+            f"if the party says that it has a new key: {remedy}",
+            peer=party_id,
+            pinned=pinned,
+            seen=seen,
+        )
 
 
 class ReorderedLetter(PeerMisbehaved):

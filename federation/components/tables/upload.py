@@ -7,6 +7,7 @@ Source: FATE-Flow 1.x Upload.
 """
 
 import json
+import re
 from typing import Any
 
 from pydantic import Field, field_validator
@@ -36,32 +37,44 @@ class UploadParams(Params):
 
     file: str = Field("", description="a path at the party, or `spool:<id>` of a streamed file")
     namespace: str = Field("", description="namespace of the new table")
-    name: str = Field("", alias="table_name", description="name of the new table")
+    table_name: str = Field("", description="name of the new table")
+    name: str = Field("", description="the same, as `table_name`")
     head: int = Field(1, ge=0, le=1, description="1: the first line names the columns")
     partition: int = Field(1, ge=1, le=MOST_PARTITIONS, description="kept for FATE's clients")
     id_delimiter: str = Field(",", min_length=1, max_length=1, description="between two values")
-    drop: bool = Field(False, description="replace a table of that name")
+    drop: bool | int = Field(False, description="true or 1 replaces a table of that name")
     extend_sid: bool = Field(False, description="new ids; the first column stays a column")
     auto_increasing_sid: bool = Field(False, description="new ids: the line number")
     with_meta: bool = Field(False, description="`meta` says what the columns are")
-    meta: dict[str, Any] = Field(default_factory=dict, description="see FATE's upload meta")
+    meta: dict[str, Any] | str = Field(
+        default_factory=dict, description="FATE's upload meta: an object, or one as text"
+    )
 
-    @field_validator("drop", mode="before")
+    @field_validator("drop")
     @classmethod
-    def _only_one_drops(cls, value: Any) -> Any:
+    def _only_one_drops(cls, value: bool | int) -> bool:
         """FATE's 1.5 client sends 2 where it means no."""
-        return value in (1, "1") if isinstance(value, int | str) and value in (2, "2") else value
+        return value == 1
 
-    @field_validator("meta", mode="before")
+    @field_validator("meta")
     @classmethod
-    def _from_text(cls, value: Any) -> Any:
-        """Old clients send the object as text."""
-        if not isinstance(value, str):
-            return value
+    def _from_text(cls, value: dict[str, Any] | str) -> dict[str, Any]:
+        return value if isinstance(value, dict) else _object_of(value)
+
+
+def _object_of(text: str) -> dict[str, Any]:
+    """The object that a text is: JSON, or as Python would print it."""
+    printed = text.replace("'", '"')
+    for word, meaning in (("True", "true"), ("False", "false"), ("None", "null")):
+        printed = re.sub(rf"\b{word}\b", meaning, printed)
+    for candidate in (text, printed):
         try:
-            return json.loads(value.replace("'", '"'))
-        except ValueError:
-            raise ValueError("is not a JSON object") from None
+            value = json.loads(candidate)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(value, dict):
+            return value
+    raise ValueError("is not an object")
 
 
 upload = Component("Upload", UploadParams, class_name="UploadParam", data_out=1)
@@ -72,7 +85,7 @@ async def take_in(ch: Channel, p: UploadParams, *, report: Report, facts: JobFac
     """The new table; how many rows it has as a metric."""
     if facts.store is None:
         raise Unavailable("this party has no table store")
-    if not (p.file and p.namespace and p.name):
+    if not (p.file and p.namespace and (p.table_name or p.name)):
         raise BadRequest("an upload needs file, namespace and table_name")
     received = facts.store.receive(upload_of(p), report.progress)
     _tell(received, report)
@@ -81,11 +94,11 @@ async def take_in(ch: Channel, p: UploadParams, *, report: Report, facts: JobFac
 
 def upload_of(p: UploadParams) -> CsvUpload:
     """The upload that these parameters ask for."""
-    meta = p.meta if p.with_meta else {}
+    meta = p.meta if p.with_meta and isinstance(p.meta, dict) else {}
     delimiter = meta.get("delimiter") or p.id_delimiter
     return CsvUpload(
         file=p.file,
-        into=TableName(namespace=p.namespace, name=p.name),
+        into=TableName(namespace=p.namespace, name=p.table_name or p.name),
         head=p.head == 1,
         delimiter=str(delimiter),
         extend_sid=p.extend_sid,
@@ -94,7 +107,7 @@ def upload_of(p: UploadParams) -> CsvUpload:
         label=str(meta.get("label_name") or "y") if meta.get("with_label") else None,
         match_id=str(meta["match_id_name"]) if meta.get("match_id_name") else None,
         meta=meta,
-        drop=p.drop,
+        drop=bool(p.drop),
     )
 
 
