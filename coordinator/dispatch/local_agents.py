@@ -1,0 +1,230 @@
+"""Standalone: an agent process for each party, started when a job or an upload first needs it.
+
+Each has a home of its own and its own key, and joins with a one-time code that it finds in its
+environment, for a command line is there for everybody to read. It runs in a session of its own: a
+coordinator that is killed leaves it running, and a coordinator that comes back finds it redialling.
+The lock on an agent's home says whether one runs, whoever started it.
+"""
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import signal
+import sys
+import urllib.parse
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from coordinator.dispatch.links import Links
+from coordinator.domain.parties import Parties
+from federation.errors import PartyNotConnected, Unavailable
+
+log = structlog.get_logger(__name__)
+
+CODE_VARIABLE = "TRIPACT_JOIN_CODE"
+CODE_VALID_S = 120
+RUNNING_ALREADY = 75
+LOCK_FILE = "agent.lock"
+JOINED_FILE = "joined.json"
+LOG_FILE = "agent.out"
+STOP_S = 1.5
+TAIL_CHARS = 400
+
+
+class LocalAgentFailed(Unavailable):
+    """An agent process ended before it linked."""
+
+    code = "local_agent_failed"
+
+    def __init__(self, party_id: str, exit_code: int, log_file: Path, tail: str) -> None:
+        super().__init__(
+            f"the agent of party {party_id} ended with code {exit_code}; see {log_file}: {tail}",
+            party_id=party_id,
+            exit_code=exit_code,
+        )
+
+
+class TooManyLocalParties(Unavailable):
+    """More parties were named than this machine is to run."""
+
+    code = "too_many_local_parties"
+
+    def __init__(self, party_id: str, most: int) -> None:
+        super().__init__(
+            f"party {party_id} would be more than {most} local parties; "
+            "raise most_local_parties, or stop parties that are not needed",
+            party_id=party_id,
+            most=most,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class LocalPlan:
+    """Where local agents live, and how they are started.
+
+    Attributes:
+        homes: a folder with one home for each party.
+        tables: the table store that they share, as FATE's standalone parties do.
+        arrival_s: how long one may take to link.
+        orphan_s: how long one stays without a coordinator.
+    """
+
+    homes: Path
+    tables: Path
+    arrival_s: float
+    orphan_s: float
+    most: int
+
+    def home(self, party_id: str) -> Path:
+        """The home of a party's agent."""
+        return self.homes / urllib.parse.quote(party_id, safe="").replace(".", "%2E")
+
+
+class LocalAgents:
+    """The agent processes of this machine."""
+
+    def __init__(self, plan: LocalPlan, parties: Parties, links: Links) -> None:
+        self._plan = plan
+        self._parties = parties
+        self._links = links
+        self._url = ""
+        self._processes: dict[str, asyncio.subprocess.Process] = {}
+        self._starting: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._open = False
+
+    def open(self, url: str) -> None:
+        """Agents may be started; they find the coordinator at `url`."""
+        self._url = url
+        self._open = True
+
+    async def start(self, party_id: str) -> None:
+        """Be sure the party's agent is linked; one that runs already is waited for.
+
+        Raises:
+            LocalAgentFailed: it ended at once.
+            PartyNotConnected: it did not link in time.
+            TooManyLocalParties: this machine runs as many as it may.
+        """
+        async with self._starting[party_id]:
+            if self._links.find(party_id) is not None:
+                return
+            if not self._open:
+                raise PartyNotConnected(party_id)
+            process = self._processes.get(party_id)
+            if (process is None or process.returncode is not None) and not self._runs(party_id):
+                await self._launch(party_id)
+            await self._arrive(party_id)
+
+    async def stop(self) -> None:
+        """End every agent, and with it the processes of its tasks; within two seconds."""
+        self._open = False
+        pids = {pid for party_id in self._known() if (pid := self._pid(party_id))}
+        for pid in pids:
+            _signal(pid, signal.SIGTERM)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(STOP_S):
+                await asyncio.gather(*(self._ended(party_id) for party_id in self._known()))
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(pid, signal.SIGKILL)
+
+    # --- one process -----------------------------------------------------------------------------
+
+    async def _launch(self, party_id: str) -> None:
+        if len(self._known() - {party_id}) >= self._plan.most:
+            raise TooManyLocalParties(party_id, self._plan.most)
+        home = self._plan.home(party_id)
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("TRIPACT_")}
+        if not ((home / JOINED_FILE).exists() and await self._parties.key(party_id)):
+            environment[CODE_VARIABLE] = await self._parties.invite(
+                party_id, CODE_VALID_S, replace=True
+            )
+        command = ["run", "--home", str(home), "--coordinator", self._url, "--standalone"]
+        command += ["--tables", str(self._plan.tables)]
+        command += ["--orphan-timeout", f"{self._plan.orphan_s:g}"]
+        with (home / LOG_FILE).open("ab") as output:
+            self._processes[party_id] = process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "party_agent",
+                *command,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env=environment,
+                start_new_session=True,
+            )
+        log.info("agent started", party_id=party_id, pid=process.pid, home=str(home))
+
+    async def _arrive(self, party_id: str) -> None:
+        """Wait until the agent links, or ends."""
+        arrival = asyncio.ensure_future(self._links.arrival(party_id, self._plan.arrival_s))
+        process = self._processes.get(party_id)
+        end = asyncio.ensure_future(process.wait()) if process is not None else None
+        try:
+            waiting = {arrival} if end is None else {arrival, end}
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            ended = end is not None and end.done() and not arrival.done()
+            if ended and process is not None and process.returncode != RUNNING_ALREADY:
+                raise self._failed(party_id, process.returncode or 0)
+            if not await arrival:
+                raise PartyNotConnected(party_id)
+        finally:
+            arrival.cancel()
+            if end is not None:
+                end.cancel()
+
+    def _failed(self, party_id: str, exit_code: int) -> LocalAgentFailed:
+        file = self._plan.home(party_id) / LOG_FILE
+        with contextlib.suppress(OSError):
+            tail = file.read_text(errors="replace")[-TAIL_CHARS:].strip()
+            return LocalAgentFailed(party_id, exit_code, file, tail)
+        return LocalAgentFailed(party_id, exit_code, file, "")
+
+    async def _ended(self, party_id: str) -> None:
+        process = self._processes.get(party_id)
+        if process is not None:
+            await process.wait()
+        while self._runs(party_id):  # noqa: ASYNC110 - not our child, nothing to wait on
+            await asyncio.sleep(0.05)
+
+    # --- whoever started it ----------------------------------------------------------------------
+
+    def _known(self) -> set[str]:
+        """Parties whose agents run, here or left over from a coordinator that was killed."""
+        homes = self._plan.homes.iterdir() if self._plan.homes.is_dir() else ()
+        named = {urllib.parse.unquote(home.name) for home in homes}
+        return {party_id for party_id in named | set(self._processes) if self._pid(party_id)}
+
+    def _pid(self, party_id: str) -> int | None:
+        process = self._processes.get(party_id)
+        if process is not None and process.returncode is None:
+            return process.pid
+        return _lock_holder(self._plan.home(party_id) / LOCK_FILE)
+
+    def _runs(self, party_id: str) -> bool:
+        return _lock_holder(self._plan.home(party_id) / LOCK_FILE) is not None
+
+
+def _lock_holder(file: Path) -> int | None:
+    """The process that holds the lock on an agent's home; None if nobody does."""
+    try:
+        with file.open("r") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                written = lock.read(20).strip()
+                return int(written) if written.isdigit() else None
+    except OSError:
+        return None
+    return None
+
+
+def _signal(pid: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.kill(pid, number)
