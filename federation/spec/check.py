@@ -16,7 +16,7 @@ from federation.spec.findings import Findings, Path, did_you_mean, listed
 from federation.spec.job import JobSpec
 from federation.spec.parameters import ComponentParameters
 from federation.spec.party import ARBITER, GUEST, HOST, Party, Role
-from federation.spec.plan import bound_slots, find_slot, find_table, parameters_of
+from federation.spec.plan import bound_slots, find_slot, find_table, parameters_owner
 from federation.spec.schema_problems import schema_problems, validator_of
 
 _KEYS_AT_THE_ARBITER = frozenset({"HeteroLR", "HeteroLinR", "HeteroPoisson"})
@@ -146,15 +146,18 @@ class _Examination:
     # --- parameters ------------------------------------------------------------------------------
 
     def _check_seats(self, node: ComponentNode, declaration: ModuleDecl) -> None:
-        checked: dict[int, ComponentParameters] = {}
+        owner = parameters_owner(self.job.dsl, self.catalogue, node)
+        checked = set()
         for seat in self.job.conf.seats:
             if seat.role not in declaration.roles or self.findings.full:
                 continue
-            parameters = parameters_of(self.job, self.catalogue, node, seat)
+            parameters = self.job.conf.parameters_of(owner, seat)
             if declaration.module == READER:
                 self._check_table(node, seat, parameters)
-            if id(parameters) not in checked:
-                checked[id(parameters)] = parameters
+            # Seats that share every section share every value: one look is enough.
+            key = tuple((section.path, section.index) for section in parameters.sections)
+            if key not in checked:
+                checked.add(key)
                 self._check_parameters(declaration, parameters)
 
     def _check_parameters(self, declaration: ModuleDecl, parameters: ComponentParameters) -> None:
@@ -174,11 +177,12 @@ class _Examination:
             self.findings.problem(parameters.path_of(("table",)), f"is no table's name: {wanted}")
             return
         index = self.job.conf.roles[seat.role].index(seat.party_id)
-        path: Path = (CONF, "component_parameters", "role", seat.role.value, str(index))
-        path = (*path, node.name, "table")
+        path: Path = ("component_parameters", "role", seat.role, str(index), node.name, "table")
         if node.args_key is not None:
-            path = (CONF, "role_parameters", seat.role.value, "args", "data", node.args_key)
-        self.findings.problem(path, f"is missing: {wanted}")
+            path = ("role_parameters", seat.role, "args", "data", node.args_key)
+        elif self.job.dsl.version == 1:
+            path = ("role_parameters", seat.role, node.name, "table", index)
+        self.findings.problem((CONF, *path), f"is missing: {wanted}")
 
 
 def _dsl_path(name: str, *rest: str | int) -> Path:

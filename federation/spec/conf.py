@@ -18,7 +18,7 @@ from federation.spec.parameters import ComponentParameters, seats_of_key
 from federation.spec.party import Party, Role, party_id_of
 
 CONF = "job_runtime_conf"
-MOST_SEATS = 1000
+MOST_SEATS = 500
 
 _PARTY_ID = re.compile(r"(?!\.)[\w.-]{1,64}", re.ASCII)
 

@@ -17,7 +17,7 @@ from federation.spec.findings import Findings, Path, did_you_mean, listed, shown
 READER = "Reader"
 DATA_SLOTS = ("data", "train_data", "validate_data", "test_data", "eval_data")
 """Data slots that some module of FATE has; `eval_data` is the old name of `validate_data`."""
-MOST_COMPONENTS = 1000
+MOST_COMPONENTS = 500
 MOST_NESTING = 64
 """Levels a DSL or a conf may have; FATE's own stay below 12."""
 

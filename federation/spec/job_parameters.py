@@ -107,13 +107,13 @@ def _inheritance(findings: Findings, value: object, path: Path) -> Inheritance |
     return Inheritance(job_id, components) if job_id and components else None
 
 
-def _number(least: float, most: float) -> _Read:
+def _number(least: int, most: int) -> _Read:
     def read(findings: Findings, value: object, path: Path) -> float | None:
         number = _as_number(value)
         if number is None:
             findings.problem(path, f"is {shown(value)}, must be a number")
         elif not least <= number <= most:
-            findings.problem(path, f"is {shown(value)}, must be from {least:g} to {most:g}")
+            findings.problem(path, f"is {shown(value)}, must be from {least} to {most}")
         else:
             return number
         return None

@@ -8,15 +8,14 @@ Source: FATE-Flow DSL versions 1 and 2.
 """
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 from federation.spec.catalogue import Catalogue, ModuleDecl
 from federation.spec.documents import JsonObject
 from federation.spec.dsl import READER, ComponentNode, Dsl, Outputs, PortRef
 from federation.spec.job import JobSpec
-from federation.spec.parameters import ComponentParameters
-from federation.spec.party import Party
+from federation.spec.party import Party, Role
 
 _NUMBERED_SLOT = re.compile(r"data_\d{1,4}")
 
@@ -56,8 +55,8 @@ class PlannedTask:
     component: str
     module: str
     seat: Party
-    index: int
-    params: JsonObject
+    index: int = 0
+    params: JsonObject = field(default_factory=dict)
     slots: frozenset[str] = frozenset()
     data: Mapping[str, tuple[PortRef, ...]] = field(default_factory=dict)
     model: tuple[PortRef, ...] = ()
@@ -88,43 +87,45 @@ def plan(job: JobSpec, catalogue: Catalogue) -> Plan:
     known = {n.name: catalogue[n.module] for n in job.dsl.components if n.module in catalogue}
     return Plan(
         tuple(
-            _task(job, catalogue, node, seat, known)
+            task
             for node in job.dsl.components
             if node.name in known
-            for seat in job.conf.seats
-            if seat.role in known[node.name].roles
+            for task in _tasks(job, catalogue, node, known)
         )
     )
 
 
-def _task(
-    job: JobSpec,
-    catalogue: Catalogue,
-    node: ComponentNode,
-    seat: Party,
-    known: Mapping[str, ModuleDecl],
-) -> PlannedTask:
-    def here(refs: tuple[PortRef, ...]) -> tuple[PortRef, ...]:
-        return tuple(r for r in refs if r.stored or seat.role in known[r.component].roles)
-
+def _tasks(
+    job: JobSpec, catalogue: Catalogue, node: ComponentNode, known: Mapping[str, ModuleDecl]
+) -> Iterator[PlannedTask]:
+    """The tasks of one component, seat by seat."""
     declaration = known[node.name]
+    owner = parameters_owner(job.dsl, catalogue, node)
     slots = bound_slots(node, declaration)
-    params = parameters_of(job, catalogue, node, seat).values
-    return PlannedTask(
-        component=node.name,
-        module=declaration.module,
-        seat=seat,
-        index=job.conf.roles[seat.role].index(seat.party_id),
-        params=params,
-        slots=frozenset(slots) | _model_slots(node),
-        data={slot: found for slot, refs in slots.items() if (found := here(refs))},
-        model=here(node.model),
-        isometric_model=here(node.isometric_model),
-        cache=here(node.cache),
-        outputs=node.outputs,
-        depends=node.upstream,
-        table=find_table(params) if declaration.module == READER else None,
-    )
+    for role in Role:
+        if role not in declaration.roles:
+            continue
+
+        def here(refs: tuple[PortRef, ...], role: Role = role) -> tuple[PortRef, ...]:
+            return tuple(r for r in refs if r.stored or role in known[r.component].roles)
+
+        common = PlannedTask(
+            component=node.name,
+            module=declaration.module,
+            seat=Party(role, ""),
+            slots=frozenset(slots) | _model_slots(node),
+            data={slot: found for slot, refs in slots.items() if (found := here(refs))},
+            model=here(node.model),
+            isometric_model=here(node.isometric_model),
+            cache=here(node.cache),
+            outputs=node.outputs,
+            depends=node.upstream,
+        )
+        for index, party_id in enumerate(job.conf.roles.get(role, ())):
+            seat = Party(role, party_id)
+            params = job.conf.parameters_of(owner, seat).values
+            table = find_table(params) if declaration.module == READER else None
+            yield replace(common, seat=seat, index=index, params=params, table=table)
 
 
 def _model_slots(node: ComponentNode) -> frozenset[str]:
@@ -162,13 +163,6 @@ def find_slot(slot: str, node: ComponentNode, declaration: ModuleDecl) -> str | 
     if _NUMBERED_SLOT.fullmatch(slot) and "data" in has and has["data"].many:
         return "data"
     return None
-
-
-def parameters_of(
-    job: JobSpec, catalogue: Catalogue, node: ComponentNode, seat: Party
-) -> ComponentParameters:
-    """The parameters a component runs with at a seat."""
-    return job.conf.parameters_of(parameters_owner(job.dsl, catalogue, node), seat)
 
 
 def parameters_owner(dsl: Dsl, catalogue: Catalogue, node: ComponentNode) -> str:

@@ -18,7 +18,7 @@ from referencing.jsonschema import SchemaRegistry
 
 from federation.spec.catalogue import ModuleDecl
 from federation.spec.documents import JsonObject
-from federation.spec.findings import Path, did_you_mean, kind_of, listed, shown
+from federation.spec.findings import Path, did_you_mean, listed, shown
 
 _LEGACY = "x-legacy"
 _CHOICES = "x-choices"
@@ -155,5 +155,4 @@ def _either(words: Iterable[str]) -> str:
 
 def _choices(choices: Iterable[Any], value: Any) -> str:
     words = [choice if isinstance(choice, str) else shown(choice) for choice in choices]
-    hint = did_you_mean(value, words) if isinstance(value, str) else f" ({kind_of(value)} is not)"
-    return ", ".join(words) + hint
+    return ", ".join(words) + (did_you_mean(value, words) if isinstance(value, str) else "")
