@@ -145,7 +145,7 @@ def _roster_of(job: Job | None) -> Roster:
 
 def _address_of(frame: Frame) -> Address:
     header = frame.header
-    job_id, sender, receiver = header.get("job_id"), header.get("from"), header.get("to")
+    job_id, sender, receiver = header.get("job"), header.get("from"), header.get("to")
     if not (isinstance(job_id, str) and isinstance(sender, str) and isinstance(receiver, str)):
         raise MalformedMessage("a letter's header names no job, sender or receiver")
     return job_id, sender, receiver
