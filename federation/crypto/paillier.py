@@ -18,8 +18,10 @@ protocol is assumed.
 Source: Paillier 1999; Damgard, Jurik, Nielsen 2010, section 4.
 """
 
+import contextlib
 import hashlib
 import secrets
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, ClassVar
@@ -59,14 +61,22 @@ class PaillierPublicKey(GroupPublicKey):
         self.width = (self.modulus.bit_length() + 7) // 8
         self.limit = int(self.n // 3)
         self.fingerprint = _fingerprint(self.n, self.hs, self.width)
+        self._ahead: deque[mpz] = deque()
         self._residues = FixedBase(self.hs, self.modulus, (self.bits // 2 + 7) // 8)
 
     def bare(self, plain: Sequence[int]) -> list[mpz]:
         n, modulus = self.n, self.modulus
         return [(1 + m * n) % modulus for m in plain]
 
+    def prepare(self, count: int) -> None:
+        self._ahead.extend(self._residues.random_powers(count))
+
     def zeros(self, count: int) -> list[mpz]:
-        return self._residues.random_powers(count)
+        taken: list[mpz] = []
+        with contextlib.suppress(IndexError):  # a deque gives each piece to one thread alone
+            while len(taken) < count:
+                taken.append(self._ahead.popleft())
+        return taken + self._residues.random_powers(count - len(taken))
 
     def to_wire(self) -> Wire:
         return {"scheme": self.scheme, "n": int(self.n), "hs": int(self.hs)}

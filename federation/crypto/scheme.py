@@ -63,6 +63,14 @@ class PublicKey(ABC):
     def encrypt_ints(self, values: Sequence[int], *, precision: int = 0) -> "Encrypted":
         """Ciphertexts of integers of any size that stand for values[i] / 2**precision."""
 
+    def prepare(self, count: int) -> None:
+        """Make randomness for the next `count` ciphertexts ahead, in the thread of the caller.
+
+        Each piece is used for one ciphertext and forgotten. A scheme that gains nothing by it does
+        nothing.
+        """
+        del count
+
     @abstractmethod
     def to_wire(self) -> Wire:
         """The key as the codec carries it."""

@@ -232,6 +232,15 @@ def test_equal_values_never_have_equal_ciphertexts() -> None:
     assert len(set(cells)) == 100
 
 
+def test_randomness_made_ahead_is_used_once(pair: Pair) -> None:
+    public, private = pair
+    public.prepare(2)
+    hidden = public.encrypt([5.0, 5.0, 5.0, 5.0])
+    assert len(set(hidden.to_wire()["cells"].to_ints())) == 4
+    np.testing.assert_array_equal(private.decrypt(hidden), [5.0] * 4)
+    assert not public._ahead
+
+
 def test_a_refreshed_ciphertext_is_another_one_of_the_same_value(pair: Pair) -> None:
     public, private = pair
     hidden = public.encrypt([0.5, -2.0])
