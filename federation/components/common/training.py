@@ -1,0 +1,225 @@
+"""Parameter classes that FATE's learning components share, each once.
+
+FATE's names, defaults and words. What this version can not do is refused at its own path rather
+than ignored; what has lost its meaning in newer FATE versions is accepted and has no effect.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from federation.components.params import Params, choice
+from federation.components.statistics.metrics import EvalType, metrics_for
+from federation.crypto import scheme_of
+from federation.errors import UnknownScheme
+
+LEAST_KEY_BITS = 2048
+"""Shorter keys, which FATE before 1.11.4 had as its default, are lengthened to this."""
+
+METRIC_FIELDS = ("validation_freqs", "early_stopping_rounds", "metrics", "use_first_metric_only")
+"""Fields of CallbackParam that may also stand beside it."""
+
+
+def not_available(what: str, instead: str) -> ValueError:
+    """The answer to a wish this version can not fulfil."""
+    return ValueError(f"{what} is not available in this version; {instead}")
+
+
+class EncryptParam(Params):
+    """How numbers are encrypted."""
+
+    method: str | None = Field("Paillier", description="Paillier, under any of FATE's names")
+    key_length: int = Field(
+        LEAST_KEY_BITS, ge=1, le=16384, description="bits of the modulus; at least 2048 are used"
+    )
+
+    @field_validator("method")
+    @classmethod
+    def _known(cls, method: str | None) -> str | None:
+        try:
+            scheme_of(method or "Paillier")
+        except UnknownScheme as error:
+            raise ValueError(error.message) from None
+        return method
+
+    @property
+    def bits(self) -> int:
+        """Length of the key that is made."""
+        return max(self.key_length, LEAST_KEY_BITS)
+
+    @property
+    def scheme(self) -> str:
+        """Name of the scheme that is used."""
+        return scheme_of(self.method or "Paillier")[0]
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is done differently from what was asked, as lines for the log."""
+        lines = []
+        _, replaced = scheme_of(self.method or "Paillier")
+        if replaced:
+            lines.append(replaced)
+        if self.key_length < LEAST_KEY_BITS:
+            lines.append(
+                f"a key of {self.key_length} bits can be broken; {LEAST_KEY_BITS} bits are used"
+            )
+        return tuple(lines)
+
+
+class EncryptedModeCalculatorParam(Params):
+    """How often FATE re-encrypted; here every ciphertext is refreshed as it leaves."""
+
+    mode: choice(  # type: ignore[valid-type]
+        "strict", "fast", "balance", "confusion_opt", "confusion_opt_balance"
+    ) = Field("strict", description="accepted, no effect")
+    re_encrypted_rate: float = Field(1, description="accepted, no effect")
+
+
+class PredictParam(Params):
+    """How a probability becomes a label."""
+
+    threshold: float = Field(0.5, ge=0, le=1, description="a higher probability means class 1")
+
+
+class CrossValidationParam(Params):
+    """Cross validation, which this version does not have: only need_cv false is accepted."""
+
+    n_splits: int = Field(5, ge=2, description="folds")
+    mode: choice("hetero", "homo") = "hetero"  # type: ignore[valid-type]
+    role: choice("guest", "host", "arbiter") = "guest"  # type: ignore[valid-type]
+    shuffle: bool = True
+    random_seed: int = 1
+    need_cv: bool = Field(False, description="true is refused: not available in this version")
+    output_fold_history: bool = True
+    history_value_type: choice("score", "instance") = "score"  # type: ignore[valid-type]
+
+    @field_validator("need_cv")
+    @classmethod
+    def _not_yet(cls, wanted: bool) -> bool:
+        if wanted:
+            raise not_available("cross validation", "set need_cv to false")
+        return wanted
+
+
+class CallbackParam(Params):
+    """What happens between epochs."""
+
+    callbacks: list[
+        choice("EarlyStopping", "PerformanceEvaluate", "ModelCheckpoint")  # type: ignore[valid-type]
+    ] = Field(
+        default_factory=list,
+        description="ModelCheckpoint is accepted, but only the last model is kept",
+    )
+    validation_freqs: int | list[int] | None = Field(
+        None, description="n: every n epochs; a list: after those epochs, from 0; null: never"
+    )
+    early_stopping_rounds: int | None = Field(
+        None, ge=1, description="stop when no metric improved in so many validations"
+    )
+    metrics: list[str] | None = Field(None, description="followed during training")
+    use_first_metric_only: bool = Field(
+        False, description="early stopping looks at the first metric alone"
+    )
+    save_freq: int = Field(1, description="accepted, no effect")
+
+    @field_validator("validation_freqs")
+    @classmethod
+    def _frequency(cls, freqs: int | list[int] | None) -> int | list[int] | None:
+        return checked_frequency(freqs)
+
+    @field_validator("metrics")
+    @classmethod
+    def _named(cls, metrics: list[str] | None) -> list[str] | None:
+        return checked_metrics(metrics)
+
+    def follows(self, epoch: int) -> bool:
+        """Whether the model is measured after that epoch, counted from 0."""
+        if self.validation_freqs is None:
+            return False
+        if isinstance(self.validation_freqs, int):
+            return (epoch + 1) % self.validation_freqs == 0
+        return epoch in self.validation_freqs
+
+    @property
+    def checkpoints(self) -> bool:
+        """Whether checkpoints were asked for, which this version does not keep."""
+        return "ModelCheckpoint" in self.callbacks
+
+
+class WithCallbacks(Params):
+    """Fields of `callback_param` that FATE also takes beside it, where they come first."""
+
+    validation_freqs: int | list[int] | None = Field(None, description="as in callback_param")
+    early_stopping_rounds: int | None = Field(None, ge=1, description="as in callback_param")
+    metrics: list[str] | None = Field(None, description="as in callback_param")
+    use_first_metric_only: bool = Field(False, description="as in callback_param")
+    callback_param: CallbackParam = Field(default_factory=CallbackParam)
+
+    @field_validator("validation_freqs")
+    @classmethod
+    def _frequency(cls, freqs: int | list[int] | None) -> int | list[int] | None:
+        return checked_frequency(freqs)
+
+    @field_validator("metrics")
+    @classmethod
+    def _named(cls, metrics: list[str] | None) -> list[str] | None:
+        return checked_metrics(metrics)
+
+    @model_validator(mode="after")
+    def _rounds_need_validations(self) -> Self:
+        followed = self.following
+        if followed.early_stopping_rounds is not None and followed.validation_freqs is None:
+            raise ValueError("early_stopping_rounds needs validation_freqs")
+        return self
+
+    @property
+    def following(self) -> CallbackParam:
+        """The callbacks, with what was given beside them."""
+        beside = {
+            name: getattr(self, name)
+            for name in METRIC_FIELDS
+            if name in self.model_fields_set and getattr(self, name) is not None
+        }
+        return self.callback_param.model_copy(update=beside)
+
+
+def checked_frequency(freqs: int | list[int] | None) -> int | list[int] | None:
+    """`validation_freqs` as given.
+
+    Raises:
+        ValueError: not a positive number, nor epochs from 0.
+    """
+    if isinstance(freqs, int) and freqs < 1:
+        raise ValueError(f"is 1 or more, or a list of epochs, not {freqs}")
+    if isinstance(freqs, list) and any(epoch < 0 for epoch in freqs):
+        raise ValueError("has an epoch below 0; epochs count from 0")
+    return freqs
+
+
+def checked_metrics(metrics: Sequence[str] | None) -> list[str] | None:
+    """`metrics` as given.
+
+    Raises:
+        ValueError: a name is a metric of no kind of prediction.
+    """
+    if metrics is None:
+        return None
+    for name in metrics:
+        if not any(measures(kind, name) for kind in EvalType):
+            metrics_for(EvalType.BINARY, [name])
+    return list(metrics)
+
+
+def measures(kind: EvalType, name: str) -> bool:
+    """Whether `name` is a metric of that kind of prediction."""
+    try:
+        metrics_for(kind, [name])
+    except ValueError:
+        return False
+    return True
+
+
+def as_list(value: Any) -> Any:
+    """A single value as a list of one, since FATE takes both."""
+    return [value] if isinstance(value, str | int | float) else value

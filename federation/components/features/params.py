@@ -1,0 +1,63 @@
+"""Parameter classes of the components that make features; FATE's names and defaults."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import BeforeValidator, Field, field_validator
+
+from federation.components.common.training import as_list, not_available
+from federation.components.params import Params, choice
+
+Words = Annotated[list[str | int | float], BeforeValidator(as_list)]
+if TYPE_CHECKING:
+    ColumnType = str
+    Method = str
+else:
+    ColumnType = choice("int", "int64", "long", "float", "float64", "str")
+    Method = choice("min", "max", "mean", "designated")
+
+
+class DataIOParams(Params):
+    """FATE's DataIOParam."""
+
+    input_format: choice("dense", "sparse", "tag") = Field(  # type: ignore[valid-type]
+        "dense", description="sparse and tag are refused: not available in this version"
+    )
+    delimitor: str = Field(",", description="cuts values that stand in one column")
+    data_type: ColumnType = "float64"
+    exclusive_data_type: dict[str, ColumnType] | None = Field(None, description="of single columns")
+    tag_with_value: bool = Field(False, description="only for input_format tag")
+    tag_value_delimitor: str = Field(":", description="only for input_format tag")
+    missing_fill: bool = Field(False, description="replace what is missing")
+    default_value: Any = Field(0, description="for the method designated: one, or one a column")
+    missing_fill_method: Method | None = None
+    missing_impute: Words | None = Field(
+        None, description="what counts as missing; null: none, null, na; an empty cell always"
+    )
+    outlier_replace: bool = Field(False, description="replace outliers")
+    outlier_replace_method: Method | None = None
+    outlier_impute: Words | None = Field(
+        None, description="what counts as outlier; null: as missing"
+    )
+    outlier_replace_value: Any = Field(0, description="as default_value, for outliers")
+    with_label: bool = Field(False, description="whether the table has a label")
+    label_name: str = Field("y", description="label column; looked up in lower case first")
+    label_type: ColumnType = "int"
+    output_format: choice("dense", "sparse") = Field(  # type: ignore[valid-type]
+        "dense", description="accepted, no effect: rows are kept as columns"
+    )
+    need_run: bool = Field(True, description="false hands the input through")
+
+    @field_validator("input_format")
+    @classmethod
+    def _dense_alone(cls, name: str) -> str:
+        if name != "dense":
+            raise not_available(f"the input_format {name}", "upload a table with a header")
+        return name
+
+
+class DataTransformParams(DataIOParams):
+    """FATE's DataTransformParam."""
+
+    with_match_id: bool = Field(False, description="whether a column holds a match id")
+    match_id_name: str = Field("", description="its name; by default the column of match_id_index")
+    match_id_index: int = Field(0, ge=0, description="position among the columns after the id")

@@ -1,0 +1,1 @@
+"""Linear models over columns or rows of several parties."""

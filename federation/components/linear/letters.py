@@ -1,0 +1,117 @@
+"""All that the parties of a vertical linear model with an arbiter say to each other."""
+
+from typing import Literal
+
+import numpy as np
+
+from federation.channel import Message, Payload
+from federation.crypto import Encrypted, PublicKey
+from federation.errors import PeerMisbehaved
+from federation.spec.party import ARBITER, GUEST, HOST, Party
+
+
+class UnfitLetter(PeerMisbehaved):
+    """A letter is of the declared type, but not of the size or range the protocol has."""
+
+    code = "unfit_letter"
+
+    def __init__(self, tag: str, party: Party) -> None:
+        super().__init__(
+            f"{party} sent {tag} in a size or range that does not fit", tag=tag, party=str(party)
+        )
+
+
+class Course(Payload):
+    """How the run goes, which the guest decides for everyone, so that nobody waits in vain.
+
+    Attributes:
+        starts: first epoch of each model that is trained, one model a class but of two classes
+            only one; warm starts go on counting.
+        epochs: where all of them end at the latest.
+        batches: letters of each kind in an epoch.
+        drawn: whether each epoch draws its batch anew.
+        loss: whether the loss is computed.
+        rule: how convergence is told.
+        follows: epochs after which the guest measures the model.
+        stages: whose rows are scored when it does, and at the end.
+        stops_early: whether the guest may end a model by what it measured.
+    """
+
+    stage: Literal["fit", "predict"]
+    starts: list[int]
+    epochs: int
+    batches: int
+    drawn: bool
+    loss: bool
+    rule: str
+    follows: list[int]
+    stages: list[str]
+    stops_early: bool
+
+
+class HostBatch(Payload):
+    """Rows of a batch in the common order, ascending, None for all; `size` of them count."""
+
+    rows: np.ndarray | None
+    size: int
+
+
+class Forward(Payload):
+    """A host's part of the scores of a batch.
+
+    Attributes:
+        share: shape (r,).
+        loss: what the guest lacks for the loss: shape (1,), its mean and the host's penalty
+            together; or shape (r + 1,), one a row and the penalty last, where rows are covered.
+    """
+
+    share: Encrypted
+    loss: Encrypted | None
+
+
+class Verdict(Payload):
+    """What the guest concludes from measuring a model."""
+
+    best: bool
+    stop: bool
+
+
+LINEAR_MESSAGES = (
+    Message("course", (GUEST, HOST), Course, "how many models, epochs, batches; the stages"),
+    Message("course", (GUEST, ARBITER), Course, "how many models, epochs, batches; the stages"),
+    Message("ids", (GUEST, HOST), bytes, "SHA-256 of the guest's sorted ids"),
+    Message("width", (HOST, GUEST), int, "number of the host's columns"),
+    Message("public_key", (ARBITER, GUEST), PublicKey, "what all ciphertexts are made with"),
+    Message("public_key", (ARBITER, HOST), PublicKey, "what all ciphertexts are made with"),
+    Message("batch", (GUEST, HOST), HostBatch, "which of the common rows are next"),
+    Message("forward", (HOST, GUEST), Forward, "the host's part of each score, encrypted"),
+    Message("residual", (GUEST, HOST), Encrypted, "[d], one a row, encrypted"),
+    Message("gradient", (GUEST, ARBITER), Encrypted, "[X^T d / n], one a column and intercept"),
+    Message("gradient", (HOST, ARBITER), Encrypted, "[X^T d / n], one a column"),
+    Message("loss", (GUEST, ARBITER), Encrypted, "the mean loss of a batch, encrypted"),
+    Message("step", (ARBITER, GUEST), np.ndarray, "what to take off the guest's weights"),
+    Message("step", (ARBITER, HOST), np.ndarray, "what to take off the host's weights"),
+    Message("movement", (GUEST, ARBITER), np.ndarray, "|w_t - w_(t-1)|^2 and |w_t|^2"),
+    Message("movement", (HOST, ARBITER), np.ndarray, "|w_t - w_(t-1)|^2 and |w_t|^2"),
+    Message("converged", (ARBITER, GUEST), bool, "whether training has come to rest"),
+    Message("converged", (ARBITER, HOST), bool, "whether training has come to rest"),
+    Message("verdict", (GUEST, HOST), Verdict, "whether the model is the best yet, and the last"),
+    Message("verdict", (GUEST, ARBITER), Verdict, "whether the model is the best yet, the last"),
+    Message("scores", (HOST, GUEST), np.ndarray, "w_h x of each row and model, in clear"),
+)
+"""All letters; a component of this family declares them."""
+
+
+def check_shape(
+    value: Encrypted | np.ndarray, shape: tuple[int, ...], tag: str, party: Party
+) -> None:
+    """Say no to an array of another shape, or with NaN or infinity in it.
+
+    Raises:
+        UnfitLetter: it is not as the protocol has it.
+    """
+    fits = tuple(value.shape) == shape
+    if fits and isinstance(value, np.ndarray):
+        fits = value.dtype == np.float64 and bool(np.isfinite(value).all())
+    if not fits:
+        raise UnfitLetter(tag, party)

@@ -1,0 +1,147 @@
+"""Parameter classes of the linear models, each once; FATE's names and defaults."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from pydantic import Field, field_validator, model_validator
+
+from federation.components.common.training import (
+    CrossValidationParam,
+    EncryptedModeCalculatorParam,
+    EncryptParam,
+    PredictParam,
+    WithCallbacks,
+    not_available,
+)
+from federation.components.params import Params, choice
+
+LEAST_BATCH = 10
+"""FATE's least batch size."""
+
+
+class InitParam(Params):
+    """Where the weights start; covers own columns and, at the guest, the intercept."""
+
+    init_method: choice(  # type: ignore[valid-type]
+        "random_uniform", "random_normal", "ones", "zeros", "const"
+    ) = "random_uniform"
+    init_const: float = Field(1, description="value for const")
+    fit_intercept: bool = Field(True, description="whether the guest learns an intercept")
+    random_seed: int | None = Field(None, ge=0, lt=1 << 32, description="seed of random methods")
+
+
+class StepwiseParam(Params):
+    """Stepwise search, which this version does not have: only need_stepwise false is accepted."""
+
+    score_name: choice("AIC", "BIC") = "AIC"  # type: ignore[valid-type]
+    mode: choice("hetero", "homo") = "hetero"  # type: ignore[valid-type]
+    role: choice("guest", "host", "arbiter") = "guest"  # type: ignore[valid-type]
+    direction: choice("both", "forward", "backward") = "both"  # type: ignore[valid-type]
+    max_step: int = Field(10, ge=1)
+    nvmin: int = Field(2, ge=1)
+    nvmax: int | None = Field(None, ge=1)
+    need_stepwise: bool = Field(False, description="true is refused: not available in this version")
+
+    @field_validator("need_stepwise")
+    @classmethod
+    def _not_yet(cls, wanted: bool) -> bool:
+        if wanted:
+            raise not_available("stepwise search", "set need_stepwise to false")
+        return wanted
+
+
+class StochasticQuasiNewtonParam(Params):
+    """What the optimizer sqn would need; accepted, no effect."""
+
+    update_interval_L: int = 3  # noqa: N815  FATE spells it so
+    memory_M: int = 5  # noqa: N815
+    sample_size: int = 5000
+    random_seed: int | None = None
+
+
+class LinearModelParams(WithCallbacks):
+    """What the vertical linear models with an arbiter have in common."""
+
+    LEGACY: ClassVar[Mapping[str, str]] = {
+        "eps": "read as tol",
+        "converge_func": "read as early_stop",
+        "party_weight": "accepted, no effect",
+        "re_encrypt_batches": "accepted, no effect: every ciphertext is refreshed as it leaves",
+        "one_vs_rest_param": "accepted, no effect: the labels decide",
+        "need_one_vs_rest": "accepted, no effect: the labels decide",
+    }
+
+    penalty: choice("L1", "L2", "NONE") = Field(  # type: ignore[valid-type]
+        "L2", description="null means NONE"
+    )
+    tol: float = Field(1e-4, ge=0, description="what early_stop compares with")
+    alpha: float = Field(1.0, ge=0, description="strength of the penalty")
+    optimizer: choice(  # type: ignore[valid-type]
+        "sgd", "rmsprop", "adam", "adagrad", "nesterov_momentum_sgd", "sqn"
+    ) = "rmsprop"
+    batch_size: int = Field(-1, description="rows of a batch, at least 10; -1: all rows")
+    shuffle: bool = Field(True, description="shuffle the rows once before they are cut in batches")
+    batch_strategy: choice("full", "random") = Field(  # type: ignore[valid-type]
+        "full", description="full: an epoch is all batches; random: one batch drawn anew"
+    )
+    masked_rate: float = Field(
+        5, ge=0, description="random: so many times batch_size further rows hide the batch"
+    )
+    learning_rate: float = Field(0.01, gt=0)
+    init_param: InitParam = Field(default_factory=InitParam)
+    max_iter: int = Field(100, ge=1, description="the most epochs")
+    early_stop: choice("diff", "weight_diff", "abs") = Field(  # type: ignore[valid-type]
+        "diff", description="diff and abs look at the loss, which needs one host"
+    )
+    encrypt_param: EncryptParam = Field(default_factory=EncryptParam)
+    encrypted_mode_calculator_param: EncryptedModeCalculatorParam = Field(
+        default_factory=EncryptedModeCalculatorParam
+    )
+    predict_param: PredictParam = Field(default_factory=PredictParam)
+    cv_param: CrossValidationParam = Field(default_factory=CrossValidationParam)
+    decay: float = Field(1, ge=0, description="how fast the learning rate falls")
+    decay_sqrt: bool = Field(True, description="whether it falls with the root of the epoch")
+    sqn_param: StochasticQuasiNewtonParam = Field(default_factory=StochasticQuasiNewtonParam)
+    floating_point_precision: int | None = Field(
+        23, ge=0, le=64, description="bits after the point under encryption; null: as a double has"
+    )
+    stepwise_param: StepwiseParam = Field(default_factory=StepwiseParam)
+    need_run: bool = Field(True, description="false hands the input through")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_as_fate_does(cls, value: Any) -> Any:
+        if not isinstance(value, Mapping):
+            return value
+        renamed = dict(value)
+        if "penalty" in renamed and renamed["penalty"] is None:
+            renamed["penalty"] = "NONE"
+        for old, new in (("eps", "tol"), ("converge_func", "early_stop")):
+            if renamed.get(old) is not None:
+                renamed.setdefault(new, renamed[old])
+        return renamed
+
+    @field_validator("optimizer")
+    @classmethod
+    def _no_quasi_newton(cls, name: str) -> str:
+        if name == "sqn":
+            raise not_available(
+                "the optimizer sqn", "use rmsprop, adam, adagrad, sgd or nesterov_momentum_sgd"
+            )
+        return name
+
+    @field_validator("batch_size")
+    @classmethod
+    def _whole_or_not_tiny(cls, size: int) -> int:
+        if size != -1 and size < LEAST_BATCH:
+            raise ValueError(f"is -1 for all rows, or {LEAST_BATCH} or more, not {size}")
+        return size
+
+
+class LogisticParams(LinearModelParams):
+    """FATE's HeteroLogisticParam."""
+
+    multi_class: choice("ovr") = Field("ovr", description="one against the rest")  # type: ignore[valid-type]
+    metrics: list[str] | None = Field(
+        default_factory=lambda: ["auc", "ks"], description="as in callback_param"
+    )

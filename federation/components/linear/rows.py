@@ -1,0 +1,193 @@
+"""A party's rows as a linear model sees them: one order for all parties, numbers only.
+
+Rows stand in the order of their ids' UTF-8 bytes, so that row i means the same id at every party
+that has the same ids; a digest of the ids tells whether it has.
+"""
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from federation.components.features.dense import NoSuchColumn
+from federation.errors import DataProblem, DuplicateIds, NonFiniteValues
+from federation.tables import Table, TableKind
+from federation.tables.table import Matrix, Vector
+
+SAMPLE_WEIGHT = "sample_weight"
+"""Key of a table's meta that names its column of row weights."""
+
+MOST_CLASSES = 100
+"""More different labels than this are no classes."""
+
+
+class IdsDiffer(DataProblem):
+    """Parties do not have the same rows."""
+
+    code = "ids_differ"
+
+    def __init__(self, party: str) -> None:
+        super().__init__(
+            f"{party} and this party do not have the same ids; put an Intersection before this "
+            "component",
+            party=party,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Rows in the common order.
+
+    Attributes:
+        table: as it was given.
+        order: shape (n,): row i here is row order[i] of the table.
+        names: of the features.
+        features: shape (n, d), finite.
+        digest: SHA-256 of the ids in the common order.
+    """
+
+    table: Table
+    order: npt.NDArray[np.int64]
+    names: tuple[str, ...]
+    features: Matrix
+    digest: bytes
+
+    @property
+    def count(self) -> int:
+        """How many rows."""
+        return len(self.order)
+
+    @property
+    def width(self) -> int:
+        """How many features."""
+        return len(self.names)
+
+    @property
+    def label(self) -> Vector | None:
+        """Labels in the common order, NaN where there is none; None without a label column."""
+        name = self.table.schema.label
+        return None if name is None else _numbers(self.table, name)[self.order]
+
+    @property
+    def weight(self) -> Vector | None:
+        """What each row counts, in the common order; None where all count the same."""
+        name = self.table.schema.meta.get(SAMPLE_WEIGHT)
+        return None if name is None else _numbers(self.table, str(name))[self.order]
+
+    @property
+    def ranks(self) -> npt.NDArray[np.int64]:
+        """Shape (n,): row i of the table is row ranks[i] here."""
+        ranks = np.empty(self.count, dtype=np.int64)
+        ranks[self.order] = np.arange(self.count)
+        return ranks
+
+    def check_digest(self, digest: bytes, party: str) -> None:
+        """Compare another party's ids with these.
+
+        Raises:
+            IdsDiffer: they are others.
+        """
+        if digest != self.digest:
+            raise IdsDiffer(party)
+
+
+def rows_of(table: Table, names: tuple[str, ...] | None = None) -> Rows:
+    """The rows of instances, with the features `names` or all.
+
+    Raises:
+        WrongTableKind: not instances.
+        DataProblem: no rows; a feature is text or not there; ids repeat; values are missing.
+    """
+    table.require(TableKind.INSTANCES)
+    if not table.rows:
+        raise DataProblem(f"{table.source or 'the table'} has no rows to learn from or to predict")
+    ids = pa.chunked_array(table.ids).combine_chunks().cast(pa.large_binary())
+    order = np.asarray(pc.sort_indices(ids).to_numpy(), dtype=np.int64)
+    sorted_ids = ids.take(pa.array(order))
+    repeated = table.rows - int(pc.count_distinct(ids).as_py())
+    if repeated:
+        raise DuplicateIds(repeated)
+    wanted = _feature_names(table) if names is None else names
+    features = _features(table, wanted)[order]
+    wrong = int(np.count_nonzero(~np.isfinite(features)))
+    if wrong:
+        raise NonFiniteValues(wrong)
+    return Rows(table, order, wanted, features, _digest(sorted_ids))
+
+
+def classes_of(label: Vector | None) -> Vector:
+    """The different labels, ascending; two or more.
+
+    Raises:
+        DataProblem: no label column, rows without a label, one class only, or too many.
+    """
+    classes: Vector = np.unique(labels_of(label))
+    if len(classes) < 2:
+        raise DataProblem("all rows have the same label, so there is nothing to learn")
+    if len(classes) > MOST_CLASSES:
+        raise DataProblem(
+            f"the label has more than {MOST_CLASSES} different values; it is no class, but a "
+            "number to predict by regression"
+        )
+    return classes
+
+
+def labels_of(label: Vector | None) -> Vector:
+    """The labels, one for each row.
+
+    Raises:
+        DataProblem: no label column, or rows without a label.
+    """
+    if label is None:
+        raise DataProblem(
+            "the guest's table has no label; set with_label and label_name in its DataTransform"
+        )
+    missing = int(np.count_nonzero(~np.isfinite(label)))
+    if missing:
+        raise DataProblem(
+            f"{missing} rows have no label; fill the label in or drop these rows", rows=missing
+        )
+    return label
+
+
+def class_name(label: float) -> str:
+    """A class as text: `1` for 1.0."""
+    return str(int(label)) if float(label).is_integer() else str(label)
+
+
+def _feature_names(table: Table) -> tuple[str, ...]:
+    weight = table.schema.meta.get(SAMPLE_WEIGHT)
+    return tuple(name for name in table.feature_names if name != weight)
+
+
+def _features(table: Table, names: tuple[str, ...]) -> Matrix:
+    absent = [name for name in names if name not in table.schema.columns]
+    if absent:
+        raise NoSuchColumn(
+            f"the table lacks {len(absent)} columns the model was made with: "
+            f"{', '.join(absent[:20])}",
+            columns=absent,
+        )
+    matrix = np.empty((table.rows, len(names)))
+    for position, name in enumerate(names):
+        matrix[:, position] = _numbers(table, name)
+    return matrix
+
+
+def _numbers(table: Table, name: str) -> Vector:
+    try:
+        return table.numbers(name)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        raise DataProblem(
+            f"column {name} holds text; encode it as numbers or leave it out", column=name
+        ) from None
+
+
+def _digest(ids: pa.Array) -> bytes:
+    lengths = np.asarray(pc.binary_length(ids).to_numpy(zero_copy_only=False), dtype="<i8")
+    state = hashlib.sha256(lengths.tobytes())
+    state.update(b"".join(ids.to_pylist()))
+    return state.digest()
