@@ -33,7 +33,7 @@ from coordinator.domain.tables import Tables
 from coordinator.domain.tracking import Tracking
 from coordinator.settings import Settings
 from coordinator.store import SqlStore, open_store
-from federation.errors import Conflict, Unavailable
+from federation.errors import AddressTaken, HomeInUse
 from federation.wire.identity import Identity, fingerprint
 
 log = structlog.get_logger(__name__)
@@ -44,32 +44,6 @@ ADDRESS_FILE = "coordinator.json"
 STOP_S = 0.5
 HOUSEKEEPING_S = 3600
 MS_PER_HOUR = 3_600_000
-
-
-class AddressTaken(Unavailable):
-    """Somebody listens on that port already."""
-
-    code = "address_taken"
-
-    def __init__(self, host: str, port: int, why: str) -> None:
-        super().__init__(
-            f"can not listen on {host}:{port}: {why}; is a coordinator running already? "
-            "Choose another --port, or 0 for a free one",
-            host=host,
-            port=port,
-        )
-
-
-class HomeTaken(Conflict):
-    """Another coordinator runs on the same home."""
-
-    code = "home_taken"
-
-    def __init__(self, home: Path) -> None:
-        super().__init__(
-            f"another coordinator runs on {home}; stop it, or choose another --home",
-            home=str(home),
-        )
 
 
 def now_ms() -> int:
@@ -117,7 +91,7 @@ class Coordinator:
         """Serve; the address is also written to `<home>/coordinator.json`.
 
         Raises:
-            HomeTaken, AddressTaken: another one runs here.
+            HomeInUse, AddressTaken: another one runs here.
         """
         try:
             return await self._start()
@@ -250,11 +224,11 @@ def _lock(home: Path) -> Iterator[None]:
     """Hold the home for this process alone.
 
     Raises:
-        HomeTaken: another coordinator holds it.
+        HomeInUse: another coordinator holds it.
     """
     with (home / "coordinator.lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise HomeTaken(home) from None
+            raise HomeInUse(str(home)) from None
         yield

@@ -20,17 +20,15 @@ from coordinator.app import (
     ADDRESS_FILE,
     VERSION,
     Address,
-    AddressTaken,
     Coordinator,
-    HomeTaken,
     identity_of,
     now_ms,
 )
 from coordinator.domain.parties import Parties
 from coordinator.logs import set_up_logs
-from coordinator.settings import InvalidSettings, Settings, load
+from coordinator.settings import Settings, load
 from coordinator.store import open_store
-from federation.errors import TripactError
+from federation.errors import AddressTaken, HomeInUse, InvalidSettings, TripactError
 from federation.spec.party import party_id_of
 from federation.wire.identity import fingerprint
 
@@ -42,7 +40,7 @@ cli = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-EXIT_CODES: dict[type[TripactError], int] = {InvalidSettings: 2, AddressTaken: 69, HomeTaken: 75}
+EXIT_CODES: dict[type[TripactError], int] = {InvalidSettings: 2, AddressTaken: 69, HomeInUse: 75}
 UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 T = TypeVar("T")
 

@@ -17,18 +17,11 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from federation.errors import InvalidInput, Problem
+from federation.errors import InvalidSettings, Problem
 
 PREFIX = "TRIPACT_COORDINATOR_"
 CONFIG_VARIABLE = f"{PREFIX}CONFIG"
 CONFIG_FILE = "coordinator.toml"
-
-
-class InvalidSettings(InvalidInput):
-    """Settings are wrong; all problems are named at once, each with where it comes from."""
-
-    code = "invalid_settings"
-    subject = "the coordinator's settings"
 
 
 class Settings(BaseModel):

@@ -89,6 +89,15 @@ class InvalidSettings(InvalidInput):
     subject = "the settings"
 
 
+class NotAJoin(BadRequest):
+    """A request to join is not of the shape of one."""
+
+    code = "not_a_join"
+
+    def __init__(self) -> None:
+        super().__init__("expected JSON with code_id, public_key (base64 of 32 bytes) and proof")
+
+
 class NotAStopStatus(BadRequest):
     """A job can not be stopped with that status."""
 
@@ -194,7 +203,7 @@ class HomeInUse(Conflict):
     code = "home_in_use"
 
     def __init__(self, home: str) -> None:
-        super().__init__(f"another party agent runs on {home}; stop it, or use another --home")
+        super().__init__(f"another process runs on {home}; stop it, or use another --home")
 
 
 class IllegalTransition(Conflict):
@@ -249,6 +258,19 @@ class ModelNotDeployed(Conflict):
 
     def __init__(self, model_version: str) -> None:
         super().__init__("model has not been deployed yet", model_version=model_version)
+
+
+class PartyConnectedTwice(Conflict):
+    """Two agents of one party, both alive."""
+
+    code = "party_connected_twice"
+
+    def __init__(self, party_id: str) -> None:
+        super().__init__(
+            f"another agent of party {party_id} is linked and answers; "
+            "stop it, or give this machine an identity of its own",
+            party_id=party_id,
+        )
 
 
 class PartyJoinedBefore(Conflict):
@@ -507,6 +529,20 @@ class Unavailable(TripactError):
     code = "unavailable"
 
 
+class AddressTaken(Unavailable):
+    """A coordinator can not listen where it is told to."""
+
+    code = "address_taken"
+
+    def __init__(self, host: str, port: int, why: str) -> None:
+        super().__init__(
+            f"can not listen on {host}:{port}: {why}; is a coordinator running already? "
+            "Choose another --port, or 0 for a free one",
+            host=host,
+            port=port,
+        )
+
+
 class AgentRestarted(Unavailable):
     """An agent was started anew while a task ran, which ended the task."""
 
@@ -557,6 +593,32 @@ class LinkClosed(Unavailable):
         super().__init__("the link that carries letters is closed")
 
 
+class LocalAgentFailed(Unavailable):
+    """Standalone: an agent process ended before it linked."""
+
+    code = "local_agent_failed"
+
+    def __init__(self, party_id: str, exit_code: int, log_file: str, tail: str) -> None:
+        super().__init__(
+            f"the agent of party {party_id} ended with code {exit_code}; see {log_file}: {tail}",
+            party_id=party_id,
+            exit_code=exit_code,
+        )
+
+
+class NoAnswer(Unavailable):
+    """A party's agent is linked and does not answer."""
+
+    code = "no_answer"
+
+    def __init__(self, party_id: str, method: str, within_s: float) -> None:
+        super().__init__(
+            f"party {party_id} did not answer {method} within {within_s:g} s",
+            party_id=party_id,
+            method=method,
+        )
+
+
 class PartyNotConnected(Unavailable):
     """A party joined, and its agent is not linked now."""
 
@@ -590,6 +652,20 @@ class PeerLeft(Unavailable):
         super().__init__(f"{peer} has ended without sending {tag!r}", peer=peer, tag=tag)
 
 
+class ProtocolNotSpoken(Unavailable):
+    """An agent and its coordinator speak different versions of the link protocol."""
+
+    code = "protocol_not_spoken"
+
+    def __init__(self, theirs: int, ours: int) -> None:
+        super().__init__(
+            f"the agent speaks protocol {theirs}, the coordinator {ours}; "
+            "install the same version of Tripact on both sides",
+            theirs=theirs,
+            ours=ours,
+        )
+
+
 class SessionLost(Unavailable):
     """An agent has no keys for a job, for it was started anew since it agreed to take part."""
 
@@ -611,6 +687,20 @@ class TaskProcessDied(Unavailable):
     def __init__(self, component: str, how: str) -> None:
         hint = "; it may have run out of memory" if how == "SIGKILL" else ""
         super().__init__(f"the process of {component} died ({how}){hint}", how=how)
+
+
+class TooManyLocalParties(Unavailable):
+    """Standalone: more parties were named than one machine is to run."""
+
+    code = "too_many_local_parties"
+
+    def __init__(self, party_id: str, most: int) -> None:
+        super().__init__(
+            f"party {party_id} would be more than {most} local parties; "
+            "raise most_local_parties, or stop parties that are not needed",
+            party_id=party_id,
+            most=most,
+        )
 
 
 # --- nobody should trust this peer ---------------------------------------------------------------

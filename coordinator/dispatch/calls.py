@@ -20,9 +20,9 @@ from coordinator.dispatch.link import Link
 from federation.errors import (
     CallFailed,
     MalformedMessage,
+    NoAnswer,
     PartyNotConnected,
     TripactError,
-    Unavailable,
 )
 from federation.wire.codec import decode, encode
 from federation.wire.frames import Frame, FrameKind, pack_bytes
@@ -30,19 +30,6 @@ from federation.wire.frames import Frame, FrameKind, pack_bytes
 FIRST_CREDIT = 1 << 20
 CHUNK_BYTES = 256 << 10
 IDLE_S = 60.0
-
-
-class NoAnswer(Unavailable):
-    """A party's agent is linked and does not answer."""
-
-    code = "no_answer"
-
-    def __init__(self, party_id: str, method: str, within_s: float) -> None:
-        super().__init__(
-            f"party {party_id} did not answer {method} within {within_s:g} s",
-            party_id=party_id,
-            method=method,
-        )
 
 
 class Call:

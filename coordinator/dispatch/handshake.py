@@ -21,6 +21,7 @@ from federation.errors import (
     MalformedMessage,
     PartyNotJoined,
     PeerMisbehaved,
+    ProtocolNotSpoken,
     Unavailable,
 )
 from federation.spec.catalogue import ModuleDecl
@@ -33,20 +34,6 @@ NONCE_BYTES = 32
 ANSWER_S = 10.0
 AGENT_LABEL = "tripact agent link"
 COORDINATOR_LABEL = "tripact coordinator link"
-
-
-class ProtocolNotSpoken(Unavailable):
-    """An agent speaks another version of the link protocol."""
-
-    code = "protocol_not_spoken"
-
-    def __init__(self, theirs: int) -> None:
-        super().__init__(
-            f"the agent speaks protocol {theirs}, the coordinator {PROTOCOL}; "
-            "install the same version of Tripact on both sides",
-            theirs=theirs,
-            ours=PROTOCOL,
-        )
 
 
 class Proof(BaseModel):
@@ -107,7 +94,7 @@ class Guard:
 
     async def _check(self, proof: Proof, nonce: bytes) -> None:
         if proof.protocol != PROTOCOL:
-            raise ProtocolNotSpoken(proof.protocol)
+            raise ProtocolNotSpoken(proof.protocol, PROTOCOL)
         key = await self.parties.key(proof.party_id)
         if key is None:
             raise PartyNotJoined(proof.party_id)

@@ -16,10 +16,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from coordinator.domain.parties import Parties
 from coordinator.domain.records import JoinRequest
 from federation.errors import (
-    BadRequest,
     InviteExpired,
     InviteUnknown,
     InviteUsed,
+    NotAJoin,
     TripactError,
 )
 from federation.wire.identity import PUBLIC_KEY_BYTES, fingerprint
@@ -37,15 +37,6 @@ class JoinBody(BaseModel):
     code_id: str = Field(min_length=1, max_length=64)
     public_key: str = Field(min_length=1, max_length=64)
     proof: str = Field(min_length=1, max_length=128)
-
-
-class NotAJoin(BadRequest):
-    """A request to join is not of the shape of one."""
-
-    code = "not_a_join"
-
-    def __init__(self) -> None:
-        super().__init__("expected JSON with code_id, public_key (base64 of 32 bytes) and proof")
 
 
 _STATUS: dict[type[TripactError], int] = {

@@ -23,7 +23,7 @@ from coordinator.dispatch.outbox import Acknowledgements, Pump
 from coordinator.dispatch.persist import persist
 from coordinator.dispatch.relay import Relay
 from coordinator.domain.ports import Clock, JobEvents, Store
-from federation.errors import Conflict, MalformedMessage
+from federation.errors import MalformedMessage, PartyConnectedTwice
 from federation.spec.catalogue import Catalogue
 from federation.spec.orders import Reason
 from federation.wire.frames import MAX_FRAME_BYTES, Frame, FrameKind, unpack
@@ -31,19 +31,6 @@ from federation.wire.frames import MAX_FRAME_BYTES, Frame, FrameKind, unpack
 log = structlog.get_logger(__name__)
 
 CLOSE_S = 1.0
-
-
-class PartyConnectedTwice(Conflict):
-    """Two agents of one party, both alive."""
-
-    code = "party_connected_twice"
-
-    def __init__(self, party_id: str) -> None:
-        super().__init__(
-            f"another agent of party {party_id} is linked and answers; "
-            "stop it, or give this machine an identity of its own",
-            party_id=party_id,
-        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,45 +21,18 @@ import structlog
 
 from coordinator.dispatch.links import Links
 from coordinator.domain.parties import Parties
-from federation.errors import PartyNotConnected, Unavailable
+from federation.errors import LocalAgentFailed, PartyNotConnected, TooManyLocalParties
 
 log = structlog.get_logger(__name__)
 
 CODE_VARIABLE = "TRIPACT_JOIN_CODE"
 CODE_VALID_S = 120
 RUNNING_ALREADY = 75
-LOCK_FILE = "agent.lock"
+LOCK_FILE = "lock"
 JOINED_FILE = "joined.json"
 LOG_FILE = "agent.out"
 STOP_S = 1.5
 TAIL_CHARS = 400
-
-
-class LocalAgentFailed(Unavailable):
-    """An agent process ended before it linked."""
-
-    code = "local_agent_failed"
-
-    def __init__(self, party_id: str, exit_code: int, log_file: Path, tail: str) -> None:
-        super().__init__(
-            f"the agent of party {party_id} ended with code {exit_code}; see {log_file}: {tail}",
-            party_id=party_id,
-            exit_code=exit_code,
-        )
-
-
-class TooManyLocalParties(Unavailable):
-    """More parties were named than this machine is to run."""
-
-    code = "too_many_local_parties"
-
-    def __init__(self, party_id: str, most: int) -> None:
-        super().__init__(
-            f"party {party_id} would be more than {most} local parties; "
-            "raise most_local_parties, or stop parties that are not needed",
-            party_id=party_id,
-            most=most,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,8 +156,8 @@ class LocalAgents:
         file = self._plan.home(party_id) / LOG_FILE
         with contextlib.suppress(OSError):
             tail = file.read_text(errors="replace")[-TAIL_CHARS:].strip()
-            return LocalAgentFailed(party_id, exit_code, file, tail)
-        return LocalAgentFailed(party_id, exit_code, file, "")
+            return LocalAgentFailed(party_id, exit_code, str(file), tail)
+        return LocalAgentFailed(party_id, exit_code, str(file), "")
 
     async def _ended(self, party_id: str) -> None:
         process = self._processes.get(party_id)
