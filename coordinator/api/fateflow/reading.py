@@ -11,14 +11,26 @@ from dataclasses import dataclass
 from typing import Any, cast
 from urllib.parse import parse_qsl, unquote_plus
 
-from aiohttp import BodyPartReader, web
+from aiohttp import BodyPartReader, ClientPayloadError, web
+from aiohttp.http import HttpProcessingError
 
 from federation.errors import BadRequest, InvalidDocument
 from federation.spec.documents import parse_json
 
 MOST_JSON_BYTES = 16 * 1024 * 1024
 MOST_FIELD_BYTES = 1024 * 1024
+MOST_NUMBER = 2**53 - 1
+"""The largest whole number that every reader of JSON understands the same (RFC 8259, section 6)."""
 BLOCK_BYTES = 256 * 1024
+BROKEN_FORM = (
+    ValueError,
+    AssertionError,
+    RuntimeError,
+    ConnectionError,
+    ClientPayloadError,
+    HttpProcessingError,
+)
+"""What aiohttp raises for a multipart body that is not one, or that breaks off."""
 
 
 class MissingArguments(BadRequest):
@@ -92,15 +104,22 @@ def number_of(body: Mapping[str, Any], name: str, default: int) -> int:
     """A field as an int; texts of digits count.
 
     Raises:
-        WrongArgument: not a whole number.
+        WrongArgument: not a whole number, or one that no store can hold.
     """
     value = body.get(name)
     if value is None or value == "":
         return default
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise WrongArgument(f"{name} is a whole number, not {type(value).__name__}")
     try:
-        return int(value)
-    except (TypeError, ValueError):
+        number = int(value)
+    except ValueError:
         raise WrongArgument(f"{name} is a whole number") from None
+    if abs(number) > MOST_NUMBER:
+        raise WrongArgument(f"{name} is a number of at most {MOST_NUMBER}")
+    return number
 
 
 def flag_of(body: Mapping[str, Any], name: str, *, default: bool) -> bool:
@@ -137,12 +156,15 @@ class UploadForm:
 async def read_upload(request: web.Request) -> UploadForm:
     """The parameters and the file of an upload.
 
-    Fields of the form that stand before the file part are taken as parameters too.
+    Fields of the form that stand before the file part are taken as parameters too; a file part
+    is one with a filename, since some clients also send the path in a text field `file`.
 
     Raises:
-        BadRequest: a multipart body without a file part, or a broken one.
+        BadRequest: a multipart body without a file part, or a broken one. While the file is read,
+            a body that breaks off raises it too.
     """
-    parameters = query_parameters(request.query_string)
+    # The raw query: aiohttp's `query_string` is decoded already, and `%2B` would turn to a blank.
+    parameters = query_parameters(request.rel_url.raw_query_string)
     if not request.content_type.startswith("multipart/"):
         parameters |= await read_body(request, strict=True)
         return UploadForm(parameters, str(parameters.get("file", "")), None)
@@ -151,13 +173,13 @@ async def read_upload(request: web.Request) -> UploadForm:
         while (part := await reader.next()) is not None:
             if not isinstance(part, BodyPartReader):
                 raise BadRequest("a part of the form holds parts itself")
-            if part.filename is not None or part.name == "file":
+            if part.filename is not None:
                 filename = part.filename or str(parameters.get("file", ""))
                 return UploadForm(parameters, filename, _blocks(part))
             parameters[part.name or ""] = (await _field(part)).decode(errors="replace")
-    except (ValueError, AssertionError) as error:
-        raise BadRequest("the multipart body is broken") from error
-    raise BadRequest("the form has no part `file`")
+    except BROKEN_FORM as error:
+        raise BadRequest(f"the multipart body is broken: {error}") from error
+    raise BadRequest("the form has no part `file` with a filename")
 
 
 def query_parameters(query: str) -> dict[str, Any]:
@@ -194,5 +216,14 @@ async def _field(part: BodyPartReader) -> bytes:
 
 
 async def _blocks(part: BodyPartReader) -> AsyncIterator[bytes]:
-    while block := await part.read_chunk(BLOCK_BYTES):
-        yield block
+    # An empty block is not the end: a body without its last boundary would pass for whole.
+    while not part.at_eof():
+        if block := await _next_block(part):
+            yield block
+
+
+async def _next_block(part: BodyPartReader) -> bytes:
+    try:
+        return await part.read_chunk(BLOCK_BYTES)
+    except BROKEN_FORM as error:
+        raise BadRequest(f"the upload broke off: {error}") from error
