@@ -9,7 +9,7 @@ from urllib.parse import quote, urlencode
 import aiohttp
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.test_utils import TestClient
 from yarl import URL
 
 from coordinator.api.fateflow import reading
@@ -260,11 +260,13 @@ async def test_a_client_that_goes_away_in_the_middle_is_told_from_the_end_of_a_f
 
     app = web.Application()
     app.router.add_post("/up", take)
-    server = TestServer(app)
-    # As in production: a client that goes away does not cancel the handler.
-    await server.start_server(handler_cancellation=False)
-    async with server:
-        _, writer = await asyncio.open_connection(server.host, server.port)
+    # As in production, and unlike aiohttp's test server: who goes away does not cancel the handler.
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    try:
+        _, writer = await asyncio.open_connection(*runner.addresses[0])
         writer.write(
             b"POST /up HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n"
             b"Content-Type: multipart/form-data; boundary=b\r\n\r\n"
@@ -273,3 +275,5 @@ async def test_a_client_that_goes_away_in_the_middle_is_told_from_the_end_of_a_f
         await asyncio.wait_for(began.wait(), 5)
         writer.close()
         assert "broke off" in await asyncio.wait_for(gone, 5)
+    finally:
+        await runner.cleanup()
