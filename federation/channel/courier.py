@@ -5,7 +5,7 @@ until the receiver acknowledges; it sends no more than a window ahead. The recei
 (counted by name), asks once for what a gap lacks, and fails by name on a part that is forged or
 altered. An acknowledgement also says how many parts its writer has sent, so a receiver learns that
 the last ones are lost. Seats ask each other how it stands when they first wait, when the way was
-interrupted, and when a sender has heard nothing for some seconds.
+interrupted, and when nothing was heard for some seconds.
 
 A task that computes and waits for nothing stops acknowledging once much is unread, so its senders
 wait; a task that waits for anything takes everything, so two tasks can not wait for each other's
@@ -63,7 +63,7 @@ class _Peer:
         self.ack_due = self.ask_due = self.resend_due = False
         self.granted = 0
         self.gap_answered = -1
-        self.progress = 0
+        self.progress = (0, 0)
 
     def ask(self) -> None:
         """Let the next acknowledgement ask the peer how it is with it."""
@@ -345,12 +345,14 @@ class Courier:
         await self._link.send(Frame(FrameKind.LETTER_ACK, peer.opening.acknowledge(ack)))
 
     def _watch(self) -> None:
-        """Ask peers that have acknowledged nothing for a while, again and again."""
+        """Ask peers of whom nothing was heard for a while though it should be, again and again."""
+        awaited = {party for party, _, _ in self._waiting.values()}
         for peer in self._peers.values():
-            if len(peer.outbox) and peer.outbox.acknowledged == peer.progress:
+            progress = (peer.outbox.acknowledged, peer.opening.expected)
+            if (len(peer.outbox) or peer.party in awaited) and progress == peer.progress:
                 peer.ask()
                 self._work.set()
-            peer.progress = peer.outbox.acknowledged
+            peer.progress = progress
         loop = asyncio.get_running_loop()
         self._alarm = loop.call_later(self._bounds.resend_after_s, self._watch)
 

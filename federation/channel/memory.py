@@ -8,7 +8,7 @@ import asyncio
 import random
 import secrets
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -91,11 +91,12 @@ class MemoryRelay:
         if faults.strike(faults.cut):
             self.cut()
         elif not faults.strike(faults.lose):
+            answer = self._final_acks.answer(frame)
+            if answer is not None:
+                self._carry(answer)
+                return
             link = self._links.get(str(frame.header.get("to")))
             if link is None:
-                answer = self._final_acks.answer(frame)
-                if answer is not None:
-                    self._carry(answer)
                 return
             link.put(frame)
             if faults.strike(faults.repeat):
@@ -177,7 +178,7 @@ async def run_together(
     relay, declared = relay or MemoryRelay(), tuple(messages)
     channels = {
         seat.me: open_channel(relay.link(seat.me), seat, keys, declared, bounds)
-        for seat, keys in _seats(list(roles), component)
+        for seat, keys in seats_of(list(roles), component)
     }
     tasks = {
         party: asyncio.create_task(_run(roles[party], channel), name=str(party))
@@ -200,8 +201,10 @@ async def _run(role: RoleCoroutine, channel: Channel) -> Any:
         return await role(channel)
 
 
-def _seats(parties: list[Party], component: str) -> list[tuple[Seat, dict[Party, PeerKeys]]]:
-    """A seat for each party, with keys that fit together."""
+def seats_of(
+    parties: Sequence[Party], component: str = "component_0"
+) -> list[tuple[Seat, dict[Party, PeerKeys]]]:
+    """A seat for each party of one attempt, with keys that fit together."""
     job_id, task_id = "job", f"job_{component}"
     by_role: dict[Role, tuple[str, ...]] = {}
     for party in parties:

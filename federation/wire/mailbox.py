@@ -99,7 +99,8 @@ class FinalAcks:
     """For an agent: the last word of ended attempts, to repeat to peers that missed it.
 
     An acknowledgement may be lost with the coordinator after the task that gave it has ended well.
-    The agent then answers in its place with the very same frame; it needs no key for that.
+    The agent then answers in its place with the very same frame; it needs no key for that. It looks
+    here before it hands a frame to a task, for a task that has said its last word reads no more.
     """
 
     def __init__(self, limit: int = 4096) -> None:
