@@ -8,7 +8,15 @@ from dataclasses import replace
 from typing import Any
 
 from coordinator.domain.records import Task
-from coordinator.domain.state import Changes, Happened, JobState, Member, Outgoing, SeatKey
+from coordinator.domain.state import (
+    WITHDRAWABLE,
+    Changes,
+    Happened,
+    JobState,
+    Member,
+    Outgoing,
+    SeatKey,
+)
 from federation.spec.orders import Order, Reason, TableName
 from federation.spec.status import DONE_WELL, ENDED, JOB, TASK, Status, check_change
 
@@ -121,7 +129,7 @@ class Draft:
 
     def withdraw_orders(self) -> None:
         """Take back orders: those of this step, and (in the store) those not acknowledged."""
-        self._orders.clear()
+        self._orders = [o for o in self._orders if o.order.kind not in WITHDRAWABLE]
         self.withdraw = True
 
     def changes(self) -> Changes:

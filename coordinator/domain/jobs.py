@@ -1,9 +1,26 @@
-"""Jobs from outside in: what people ask, and what agents and the clock report."""
+"""Jobs from outside in: what people ask, and what agents and the clock report.
 
+Each happening is one transaction: the state is read, `step` says what follows, state, orders and
+the number of the report are kept together, and only then is anybody told.
+"""
+
+import secrets
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import asdict
 from typing import Any
 
-from coordinator.domain.ports import Agents, Clock, Store
+from coordinator.domain.events import (
+    AgentLost,
+    AgentUp,
+    Event,
+    RerunAsked,
+    StopAsked,
+    Tick,
+    Told,
+)
+from coordinator.domain.outcome import keep_outcome
+from coordinator.domain.planning import upload_documents
+from coordinator.domain.ports import Agents, Clock, Store, Tx
 from coordinator.domain.records import (
     Job,
     JobFilter,
@@ -13,9 +30,26 @@ from coordinator.domain.records import (
     UploadRequest,
     Waiting,
 )
+from coordinator.domain.state import Changes, JobState
+from coordinator.domain.step import next_due, step
+from coordinator.domain.submission import Posted, Submission
+from federation.errors import (
+    ComponentNotFound,
+    Conflict,
+    JobNotEnded,
+    JobNotFound,
+    JobRefused,
+    NotAStopStatus,
+    StaleState,
+    TableExists,
+)
 from federation.spec.orders import Reason, Report
 from federation.spec.party import Role
-from federation.spec.status import Status
+from federation.spec.status import ENDED, Status
+
+_STOPS = (Status.CANCELED, Status.FAILED, Status.SUCCESS, Status.TIMEOUT)
+_OPEN = tuple(status for status in Status if status not in ENDED)
+_TRIES = 5
 
 
 class Jobs:
@@ -25,6 +59,7 @@ class Jobs:
         self._store = store
         self._agents = agents
         self._clock = clock
+        self._submission = Submission(store, agents, clock)
 
     async def resume(self) -> list[str]:
         """Take unfinished jobs up again after a start: sets reminders, wakes the outbox.
@@ -32,6 +67,17 @@ class Jobs:
         Returns:
             Parties these jobs need. Call `on_agent_lost` for those that stay away.
         """
+        async with self._store.read() as view:
+            newest = await view.jobs.search(JobFilter(), limit=1)
+            unfinished = await view.jobs.search(JobFilter(status=_OPEN))
+            pending = await view.outbox.parties()
+            due_ms = await view.jobs.next_due()
+        if newest:
+            self._submission.after(newest[0].job_id)
+        self._agents.wake(pending)
+        if due_ms is not None:
+            self._agents.remind(due_ms)
+        return list(dict.fromkeys(party_id for job in unfinished for party_id in job.party_ids))
 
     # --- what people ask -------------------------------------------------------------------------
 
@@ -44,12 +90,14 @@ class Jobs:
 
         Raises:
             InvalidJob: all problems at once; nothing is kept but the id.
-            PartyRefused: a party said no; facts has `job_id` and the job is `failed`.
-            Unavailable: a party did not join, or is not connected.
+            JobRefused: a party said no; facts has `job_id` and the job is `failed`.
+            PartyNotJoined, PartyNotConnected: the job is `failed`.
+            ModelNotFound, ModelNotDeployed: nothing to predict with.
         """
+        return await self._submit(await self._submission.posted(dsl, conf), wait_s)
 
     async def submit_upload(
-        self, upload: UploadRequest, source: AsyncIterator[bytes] | None
+        self, upload: UploadRequest, source: AsyncIterator[bytes] | None, *, wait_s: float = 15.0
     ) -> Submitted:
         """Stream a file to the party named, then submit the job that makes a table of it.
 
@@ -59,13 +107,33 @@ class Jobs:
         Raises:
             TableExists: a table of that name is there and `drop` is not set.
         """
+        party_id, name = upload.party_id, {"namespace": upload.namespace, "name": upload.name}
+        await self._agents.ensure(party_id)
+        if not upload.drop:
+            found = await self._agents.call(party_id, "table_info", name)
+            if found and found.get("exist"):
+                raise TableExists(upload.namespace, upload.name)
+        file = upload.file
+        if source is not None:
+            upload_id = secrets.token_hex(16)
+            args = {"upload_id": upload_id, "filename": upload.file}
+            await self._agents.send_stream(party_id, "receive_upload", args, source)
+            file = f"spool:{upload_id}"
+        dsl, conf = upload_documents(upload, file)
+        asked = asdict(upload) | {"role": upload.role.value}
+        return await self._submit(Posted(dsl, conf, "upload", upload=asked), wait_s)
 
     async def stop(self, job_id: str, status: Status = Status.CANCELED) -> None:
         """End a job at once with `status`; its tasks are killed. An ended job is left as it is.
 
         Raises:
-            NotFound, BadRequest: no such job, or not a status a job can be stopped with.
+            JobNotFound, NotAStopStatus: no such job, or a job can not be stopped with that.
         """
+        if status not in _STOPS:
+            raise NotAStopStatus(status, _STOPS)
+        await self.get(job_id)
+        reason = Reason(code="stopped", message="the job was stopped")
+        await self._change(job_id, StopAsked(status, reason))
 
     async def rerun(
         self, job_id: str, components: tuple[str, ...] = (), force: bool = False
@@ -73,62 +141,192 @@ class Jobs:
         """Run tasks of an ended job again, each as a new attempt.
 
         Args:
-            components: these and what depends on them; empty means all.
-            force: also those that succeeded.
+            components: with `force`, run these and what depends on them; empty means all.
+            force: also run what succeeded. Without, all that did not succeed is run.
 
         Returns:
             Whether there was anything to run again.
 
         Raises:
-            NotFound: no such job, or no such component.
-            Conflict: the job has not ended.
+            JobNotFound, ComponentNotFound: no such job or component.
+            JobNotEnded: it still runs.
         """
+        job = await self.get(job_id)
+        known = job.dsl.get("components", {})
+        for name in components:
+            if name not in known:
+                raise ComponentNotFound(job_id, name)
+        if job.status not in ENDED:
+            raise JobNotEnded(job_id, job.status)
+        changed = await self._change(job_id, RerunAsked(components, force))
+        if changed is None:
+            raise Conflict(f"job {job_id} never had tasks; submit it anew", job_id=job_id)
+        return changed.state.job.status not in ENDED
 
     async def describe(
         self, job_id: str, role: Role | None, party_id: str | None, notes: str
     ) -> int:
         """Set the description of a job; how many jobs (0 or 1) have that seat."""
+        async with self._store.begin() as tx:
+            wanted = JobFilter(job_id=job_id, role=role, party_id=party_id)
+            if not await tx.jobs.count(wanted):
+                return 0
+            return int(await tx.jobs.describe(job_id, notes, self._clock()))
 
     async def clean_queue(self) -> list[str]:
         """Cancel all jobs that wait; their ids."""
+        async with self._store.read() as view:
+            waiting = await view.jobs.waiting()
+        for job_id in waiting:
+            await self.stop(job_id)
+        return waiting
 
     async def get(self, job_id: str) -> Job:
         """The job.
 
         Raises:
-            NotFound: there is none.
+            JobNotFound: there is none.
         """
+        async with self._store.read() as view:
+            job = await view.jobs.find(job_id)
+        if job is None:
+            raise JobNotFound(job_id)
+        return job
 
     async def find(self, wanted: JobFilter) -> list[Job]:
         """Jobs, newest first."""
+        async with self._store.read() as view:
+            return await view.jobs.search(wanted)
 
     async def tasks(self, wanted: TaskFilter) -> list[Task]:
         """Tasks; every version, unless `latest`."""
+        async with self._store.read() as view:
+            return await view.jobs.tasks(wanted)
 
     async def jobs_page(
         self, wanted: JobFilter, limit: int, page: int = 1, *, newest_first: bool = True
     ) -> tuple[list[Job], int]:
         """One page (from 1) of jobs and how many there are; `limit` 0 means all."""
+        async with self._store.read() as view:
+            offset = max(page - 1, 0) * limit
+            found = await view.jobs.search(
+                wanted, limit=limit, offset=offset, newest_first=newest_first
+            )
+            return found, await view.jobs.count(wanted)
 
     async def waiting_for(self, job_id: str) -> tuple[Waiting, ...]:
         """What an unfinished job waits for now, and what to do."""
+        return (await self.get(job_id)).waiting_for
 
     # --- what happens ----------------------------------------------------------------------------
 
     async def on_report(self, party_id: str, seq: int, report: Report) -> None:
         """Take in a report of an agent, exactly once however often it comes."""
 
+        async def take(tx: Tx) -> Changes | None:
+            if not await tx.parties.take_report(party_id, seq):
+                return None
+            old = await tx.jobs.state(report.job_id)
+            if old is None or party_id not in old.members:
+                return None
+            told = Told(party_id, report)
+            changes = await self._step(tx, old, told)
+            await keep_outcome(tx, old, changes.state, told, self._clock())
+            return changes
+
+        self._follow(await self._transact(take))
+
     async def on_agent_up(self, party_id: str, boot_id: str) -> None:
         """An agent was linked."""
+        async with self._store.begin() as tx:
+            before = await tx.parties.set_boot(party_id, boot_id)
+            unfinished = await tx.jobs.unfinished(party_id)
+        for job_id in unfinished:
+            await self._change(job_id, AgentUp(party_id, restarted=before not in ("", boot_id)))
 
     async def on_agent_lost(self, party_id: str) -> None:
         """An agent stayed away longer than the grace: its running tasks fail."""
+        async with self._store.read() as view:
+            unfinished = await view.jobs.unfinished(party_id)
+        for job_id in unfinished:
+            await self._change(job_id, AgentLost(party_id))
 
     async def on_order_refused(self, party_id: str, order_id: str, reason: Reason) -> None:
         """An agent can not read an order: its job fails with that reason."""
+        async with self._store.read() as view:
+            job_id = await view.outbox.job_of(party_id, order_id)
+        if job_id:
+            facts = {**reason.facts, "party_id": party_id, "order_id": order_id}
+            why = reason.model_copy(update={"facts": facts})
+            await self._change(job_id, StopAsked(Status.FAILED, why))
 
     async def on_tick(self, now_ms: int) -> None:
         """Do what is due: retries, timeouts."""
+        async with self._store.read() as view:
+            due = await view.jobs.due(now_ms)
+        for job_id in due:
+            await self._change(job_id, Tick())
 
     async def next_due(self) -> int | None:
         """When something is due next."""
+        async with self._store.read() as view:
+            return await view.jobs.next_due()
+
+    # --- inside ----------------------------------------------------------------------------------
+
+    async def _submit(self, posted: Posted, wait_s: float) -> Submitted:
+        submitted = await self._submission.take(posted)
+        job = await self._await_answers(submitted.job_id, wait_s)
+        reason = job.reason
+        if job.status is Status.FAILED and reason is not None and reason.facts.get("refused"):
+            party_id = str(reason.facts["party_id"])
+            said = [(party_id, str(r["code"]), str(r["message"])) for r in reason.facts["reasons"]]
+            raise JobRefused(job.job_id, said)
+        return submitted
+
+    async def _await_answers(self, job_id: str, wait_s: float) -> Job:
+        """The job once it no longer waits, or when the time is over."""
+        until_ms, seen = self._clock() + wait_s * 1000, 0
+        while True:
+            job = await self.get(job_id)
+            left_s = (until_ms - self._clock()) / 1000
+            if job.status is not Status.WAITING or left_s <= 0:
+                return job
+            seen = await self._store.await_event(job_id, seen, left_s)
+
+    async def _change(self, job_id: str, event: Event) -> Changes | None:
+        async def change(tx: Tx) -> Changes | None:
+            old = await tx.jobs.state(job_id)
+            return await self._step(tx, old, event) if old is not None else None
+
+        changes = await self._transact(change)
+        self._follow(changes)
+        return changes
+
+    async def _step(self, tx: Tx, old: JobState, event: Event) -> Changes:
+        changes = step(old, event, self._clock())
+        if changes.state is not old:
+            await tx.jobs.apply(old, changes)
+        return changes
+
+    async def _transact(self, work: Any) -> Changes | None:
+        """Do `work` in a transaction, again if somebody else changed the same job meanwhile."""
+        for left in reversed(range(_TRIES)):
+            try:
+                async with self._store.begin() as tx:
+                    changes: Changes | None = await work(tx)
+                return changes
+            except StaleState:
+                if not left:
+                    raise
+        return None
+
+    def _follow(self, changes: Changes | None) -> None:
+        """Once kept: send the orders, and set the alarm."""
+        if changes is None:
+            return
+        if changes.orders:
+            self._agents.wake({order.party_id for order in changes.orders})
+        due_ms = next_due(changes.state)
+        if due_ms is not None:
+            self._agents.remind(due_ms)

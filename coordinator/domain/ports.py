@@ -4,6 +4,7 @@
 coordinator; tests bring a scripted one.
 """
 
+import time
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
@@ -28,6 +29,11 @@ from federation.spec.orders import Metric, Reason
 
 Clock = Callable[[], int]
 """Now, in epoch milliseconds."""
+
+
+def wall_clock() -> int:
+    """The time of this machine."""
+    return time.time_ns() // 1_000_000
 
 
 class JobRows(Protocol):
@@ -124,6 +130,9 @@ class Outbox(Protocol):
 
     async def add(self, orders: Sequence[Outgoing], now_ms: int) -> None:
         """Keep orders that belong to no job change; an order that is there already stays."""
+
+    async def job_of(self, party_id: str, order_id: str) -> str | None:
+        """The job an order belongs to; None if there is no such order, "" if it has no job."""
 
     async def purge(self, before_ms: int) -> int:
         """Forget acknowledged orders of before; how many."""

@@ -176,6 +176,10 @@ class Outgoing:
     order: Order
 
 
+WITHDRAWABLE = frozenset({"prepare_job", "open_session", "session_keys", "run_task"})
+"""Orders that lose their sense with their epoch; an order to stop something never does."""
+
+
 @dataclass(frozen=True, slots=True)
 class Happened:
     """Something worth telling those who watch a job."""
@@ -190,7 +194,8 @@ class Changes:
 
     Attributes:
         past: attempts that the new state no longer holds, as they ended.
-        withdraw: orders of the job that no agent has acknowledged yet are not to be sent any more.
+        withdraw: orders of the job (of the `WITHDRAWABLE` kinds) that no agent has acknowledged
+            before this step are not to be sent any more.
     """
 
     state: JobState

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 
 from coordinator.domain.records import PendingOrder
-from coordinator.domain.state import Outgoing
+from coordinator.domain.state import WITHDRAWABLE, Outgoing
 from coordinator.store.schema import orders
 from coordinator.store.transaction import Transaction, insert_for
 from federation.spec.orders import Order
@@ -61,6 +61,7 @@ class SqlOutbox:
                 "party_id": outgoing.party_id,
                 "order_id": outgoing.order_id,
                 "job_id": getattr(outgoing.order, "job_id", ""),
+                "kind": outgoing.order.kind,
                 "body": encode_order(outgoing.order),
                 "created_ms": now_ms,
             }
@@ -72,9 +73,13 @@ class SqlOutbox:
         await self._tx.run(statement, values)
 
     async def withdraw(self, job_id: str) -> None:
-        """Take back orders of a job that nobody has acknowledged."""
+        """Take back what a job wanted done and nobody has acknowledged."""
         await self._tx.run(
-            sa.delete(orders).where(orders.c.job_id == job_id, orders.c.acked_ms.is_(None))
+            sa.delete(orders).where(
+                orders.c.job_id == job_id,
+                orders.c.acked_ms.is_(None),
+                orders.c.kind.in_(sorted(WITHDRAWABLE)),
+            )
         )
 
     async def purge(self, before_ms: int) -> int:

@@ -151,6 +151,7 @@ orders = sa.Table(
     sa.Column("party_id", Name, nullable=False),
     sa.Column("order_id", Name, nullable=False),
     sa.Column("job_id", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
     sa.Column("body", sa.LargeBinary, nullable=False),
     sa.Column("created_ms", sa.BigInteger, nullable=False),
     sa.Column("acked_ms", sa.BigInteger),

@@ -138,6 +138,7 @@ def upgrade() -> None:
         sa.Column("party_id", sa.Text(), nullable=False),
         sa.Column("order_id", sa.Text(), nullable=False),
         sa.Column("job_id", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=False),
         sa.Column("created_ms", sa.BigInteger(), nullable=False),
         sa.Column("acked_ms", sa.BigInteger()),

@@ -1,0 +1,58 @@
+"""What can happen to a job."""
+
+from dataclasses import dataclass
+
+from federation.spec.orders import Reason, Report
+from federation.spec.status import Status
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An agent reported."""
+
+    party_id: str
+    report: Report
+
+
+@dataclass(frozen=True, slots=True)
+class AgentUp:
+    """An agent was linked; `restarted` if it is another process than the one last seen."""
+
+    party_id: str
+    restarted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AgentLost:
+    """An agent stayed away longer than the grace."""
+
+    party_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Time has passed."""
+
+
+@dataclass(frozen=True, slots=True)
+class StopAsked:
+    """Somebody wants the job to end with `status`."""
+
+    status: Status
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class RerunAsked:
+    """Somebody wants an ended job to run again.
+
+    Attributes:
+        components: these and what depends on them; empty means all.
+        force: also those that succeeded.
+    """
+
+    components: tuple[str, ...] = ()
+    force: bool = False
+
+
+Event = Told | AgentUp | AgentLost | Tick | StopAsked | RerunAsked

@@ -1,0 +1,232 @@
+"""Taking a job: read it, see that its parties are there, check it, plan it, and keep it.
+
+The job, its tasks and its first orders are kept in one transaction, so there is never a job nobody
+was asked about.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, cast
+
+from coordinator.domain.inheritance import inherit, model_origin
+from coordinator.domain.planning import Tables, checked_plan, foreign_tables, job_plan
+from coordinator.domain.ports import Agents, Clock, Store, Tx
+from coordinator.domain.records import Job, JobKind, Submitted
+from coordinator.domain.state import Changes
+from coordinator.domain.step import begin, next_due
+from federation.errors import (
+    Conflict,
+    InvalidJob,
+    ModelNotDeployed,
+    ModelNotFound,
+    PartyNotJoined,
+    Problem,
+    TripactError,
+)
+from federation.spec.conf import CONF, read_version
+from federation.spec.documents import JsonObject
+from federation.spec.findings import Findings
+from federation.spec.ids import model_id, next_job_id
+from federation.spec.job import JobSpec, read_job, says_predict
+from federation.spec.orders import Reason, TableName
+from federation.spec.party import Party
+from federation.spec.plan import OutputRef
+from federation.spec.predict import deduce
+from federation.spec.predict_conf import merge_predict_conf
+from federation.spec.status import Status
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """Documents of a job, as they are to be read.
+
+    Attributes:
+        train: for a prediction, the job whose models it uses.
+        upload: for an upload, what was asked for.
+    """
+
+    dsl: Mapping[str, Any]
+    conf: Mapping[str, Any]
+    kind: JobKind = "train"
+    train: Job | None = None
+    upload: Mapping[str, Any] | None = None
+
+
+class Submission:
+    """Takes jobs, one after the other or several at once."""
+
+    def __init__(self, store: Store, agents: Agents, clock: Clock) -> None:
+        self._store = store
+        self._agents = agents
+        self._clock = clock
+        self._last_id: str | None = None
+
+    def after(self, job_id: str) -> None:
+        """Give ids larger than this one."""
+        self._last_id = max(self._last_id or "", job_id)
+
+    async def posted(self, dsl: Mapping[str, Any], conf: Mapping[str, Any]) -> Posted:
+        """The documents of a submit request; a prediction's are made from its training's.
+
+        Raises:
+            ModelNotFound, ModelNotDeployed, Conflict: nothing to predict with.
+            InvalidJob: the conf does not fit the training.
+        """
+        if not says_predict(conf):
+            return Posted(dsl, conf)
+        train = await self._train_job(conf)
+        if read_version(Findings(), train.conf) != 1:
+            raise ModelNotDeployed(train.model_version)
+        stored = deduce(cast(JsonObject, dict(train.dsl)), self._agents.catalogue())
+        merged = merge_predict_conf(cast(JsonObject, dict(train.conf)), dict(conf))
+        return Posted(stored, merged, "predict", train)
+
+    async def take(self, posted: Posted) -> Submitted:
+        """Check a job and keep it.
+
+        Raises:
+            InvalidJob: with every problem.
+            PartyNotJoined, PartyNotConnected: a party is not there; the job is kept as failed.
+        """
+        job_id = self._next_id()
+        try:
+            job = read_job(posted.dsl, posted.conf)
+            record = self._record(job_id, job, posted)
+            try:
+                await self._gather(record.party_ids)
+            except TripactError as error:
+                await self._keep_refused(record, error)
+                raise
+            changes = await self._keep(job, record, posted)
+        except TripactError as error:
+            error.facts.setdefault("job_id", job_id)
+            raise
+        self._agents.wake(record.party_ids)
+        due_ms = next_due(changes.state)
+        if due_ms is not None:
+            self._agents.remind(due_ms)
+        return Submitted(job_id, record.model_id, record.model_version)
+
+    def _next_id(self) -> str:
+        now = datetime.fromtimestamp(self._clock() / 1000)
+        self._last_id = next_job_id(now, self._last_id)
+        return self._last_id
+
+    def _record(self, job_id: str, job: JobSpec, posted: Posted) -> Job:
+        now_ms = self._clock()
+        parameters = job.conf.job_parameters
+        train = posted.train
+        return Job(
+            job_id=job_id,
+            kind=posted.kind,
+            dsl=posted.dsl,
+            conf=posted.conf,
+            roles=job.conf.roles,
+            initiator=job.conf.initiator,
+            model_id=train.model_id if train else parameters.model_id or model_id(job.conf.roles),
+            model_version=train.model_version if train else job_id,
+            status=Status.WAITING,
+            epoch=0,
+            progress=0,
+            description="",
+            created_ms=now_ms,
+            updated_ms=now_ms,
+            upload=posted.upload,
+            train_conf=train.conf if train else None,
+        )
+
+    async def _gather(self, party_ids: tuple[str, ...]) -> None:
+        """See that every party's agent is linked; those that must be started start side by side."""
+        away = [party_id for party_id in party_ids if not self._agents.connected(party_id)]
+        if len(away) > 1:
+            self._agents.wake(away)
+        for party_id in away:
+            await self._agents.ensure(party_id)
+
+    async def _keep_refused(self, job: Job, error: TripactError) -> None:
+        facts = {name: str(value) for name, value in error.facts.items()}
+        reason = Reason(code=error.code, message=error.message, facts=facts)
+        async with self._store.begin() as tx:
+            await tx.jobs.add_refused(
+                replace(job, status=Status.FAILED, reason=reason, ended_ms=job.created_ms)
+            )
+
+    async def _keep(self, job: JobSpec, record: Job, posted: Posted) -> Changes:
+        tasks = checked_plan(job, self._agents.catalogue())
+        async with self._store.begin() as tx:
+            keys = {party_id: await _key(tx, party_id) for party_id in record.party_ids}
+            tables = await _tables(tx, foreign_tables(tasks))
+            inherited = await inherit(tx, job, record.roles)
+            models = {name: (found.model_id, found.version) for name, found in inherited.models()}
+            if posted.train is not None:
+                models |= await _models_of(tx, posted.train)
+            plan = job_plan(
+                record.job_id,
+                job,
+                tasks,
+                models,
+                tables=tables,
+                posted=[posted.dsl, posted.conf],
+            )
+            changes = begin(record, plan, keys, record.created_ms, inherited.outputs)
+            await tx.jobs.add(changes.state, changes.orders)
+            await inherited.copy(tx, changes.state)
+        return changes
+
+    async def _train_job(self, conf: Mapping[str, Any]) -> Job:
+        home = conf["job_parameters"]
+        common = home.get("common") or {}
+        given = common if "job_type" in common else home
+        names = ("model_id", "model_version")
+        missing = [name for name in names if given.get(name) in (None, "")]
+        if missing:
+            at = f"{CONF}.job_parameters{'.common' if given is not home else ''}"
+            raise InvalidJob(
+                [Problem(f"{at}.{name}", "is missing: a prediction needs it") for name in missing]
+            )
+        wanted, version = (str(given[name]) for name in names)
+        async with self._store.read() as view:
+            job = await view.jobs.find(version)
+        if job is None or job.kind != "train" or job.model_id != wanted:
+            raise ModelNotFound(wanted, version)
+        if job.status is not Status.SUCCESS:
+            raise Conflict(
+                f"the training job {version} is {job.status}; only a successful one can predict",
+                model_version=version,
+                status=job.status.value,
+            )
+        return job
+
+
+async def _key(tx: Tx, party_id: str) -> bytes:
+    party = await tx.parties.find(party_id)
+    if party is None:
+        raise PartyNotJoined(party_id)
+    return party.public_key
+
+
+async def _tables(tx: Tx, wanted: list[tuple[OutputRef, Party]]) -> Tables:
+    found: dict[tuple[OutputRef, Party], TableName] = {}
+    problems = []
+    for output, seat in wanted:
+        state = await tx.jobs.state(output.job_id)
+        made = state.outputs.get((output.component, seat), {}) if state else {}
+        if output.output in made:
+            found[output, seat] = made[output.output]
+        else:
+            what = f"{output.component}.{output.output} of job {output.job_id}"
+            problems.append(Problem(CONF, f"{what} is no table that {seat} has"))
+    if problems:
+        raise InvalidJob(problems)
+    return found
+
+
+async def _models_of(tx: Tx, train: Job) -> dict[str, tuple[str, str]]:
+    """Where the models of a training job are: with it, or with the job it took them over from."""
+    models = {"": (train.model_id, train.model_version)}
+    job = read_job(train.dsl, train.conf)
+    for name in job.dsl.names:
+        origin = await model_origin(tx, train, name)
+        models[name] = (origin.model_id, origin.version)
+    return models
