@@ -1,11 +1,17 @@
 """Private set intersection: which ids all parties have; RSA, ECDH, and in the clear."""
 
+from federation.protocols.psi.cardinality import (
+    CARDINALITY_MESSAGES,
+    count_as_guest,
+    count_as_host,
+)
 from federation.protocols.psi.ecdh import ECDH_MESSAGES, EcdhOptions, ecdh_guest, ecdh_host
 from federation.protocols.psi.ids import Intersection
 from federation.protocols.psi.raw import RAW_MESSAGES, RawOptions, raw_guest, raw_host
 from federation.protocols.psi.rsa import RSA_MESSAGES, RsaOptions, rsa_guest, rsa_host
 
 __all__ = [
+    "CARDINALITY_MESSAGES",
     "ECDH_MESSAGES",
     "RAW_MESSAGES",
     "RSA_MESSAGES",
@@ -13,6 +19,8 @@ __all__ = [
     "Intersection",
     "RawOptions",
     "RsaOptions",
+    "count_as_guest",
+    "count_as_host",
     "ecdh_guest",
     "ecdh_host",
     "raw_guest",

@@ -62,7 +62,7 @@ ECDH_MESSAGES = (
 )
 
 _DOMAIN = b"tripact/psi/ecdh/1|"
-_NO_POINTS: Points = np.empty((0, POINT_BYTES), dtype=np.uint8)
+NO_POINTS: Points = np.empty((0, POINT_BYTES), dtype=np.uint8)
 _NO_MARKS: NDArray[np.bool_] = np.empty(0, dtype=np.bool_)
 
 
@@ -140,37 +140,40 @@ async def _send_blinded(
     to: Peer | Peers, tag: str, ids: Sequence[str], scalar: bytes, options: EcdhOptions
 ) -> None:
     for part in parts(len(ids)):
-        await to.send(tag, await _blinded(ids[part], scalar, options))
+        await to.send(tag, await blinded(ids[part], scalar, options))
 
 
 async def _multiply_back(guest: Peer, size: int, scalar: bytes) -> None:
-    async for points in lines_from(guest, "psi.ecdh.guest_points", size, _NO_POINTS):
-        await guest.send("psi.ecdh.twice", await _multiplied(points, scalar))
+    async for points in lines_from(guest, "psi.ecdh.guest_points", size, NO_POINTS):
+        await guest.send("psi.ecdh.twice", await multiplied(points, scalar))
 
 
 async def _match(host: Peer, own: int, size: int, scalar: bytes) -> NDArray[np.int64]:
     """For each of the guest's ids where it stands in the host's list, or -1."""
     mine, theirs = await together(
-        receive_lines(host, "psi.ecdh.twice", own, _NO_POINTS),
+        receive_lines(host, "psi.ecdh.twice", own, NO_POINTS),
         _multiplied_from(host, size, scalar),
     )
     return positions(mine, theirs)
 
 
 async def _multiplied_from(host: Peer, size: int, scalar: bytes) -> Points:
-    arriving = lines_from(host, "psi.ecdh.host_points", size, _NO_POINTS)
+    arriving = lines_from(host, "psi.ecdh.host_points", size, NO_POINTS)
     return np.concatenate(
-        [_NO_POINTS, *[await _multiplied(points, scalar) async for points in arriving]]
+        [NO_POINTS, *[await multiplied(points, scalar) async for points in arriving]]
     )
 
 
-async def _multiplied(points: Points, scalar: bytes) -> Points:
-    return np.concatenate([_NO_POINTS, *await spread(partial(multiply, scalar), points)])
+async def multiplied(points: Points, scalar: bytes) -> Points:
+    """Each point times the scalar, spread over the cores."""
+    return np.concatenate([NO_POINTS, *await spread(partial(multiply, scalar), points)])
 
 
-async def _blinded(ids: Sequence[str], scalar: bytes, options: EcdhOptions) -> Points:
+async def blinded(ids: Sequence[str], scalar: bytes, options: EcdhOptions) -> Points:
+    """The point of each id times the scalar; shape (n, 32)."""
+
     def work(piece: Sequence[str]) -> Points:
         messages = encoded(piece, options.hash_method, options.salt)
         return multiply(scalar, hash_to_points(_DOMAIN, messages))
 
-    return np.concatenate([_NO_POINTS, *await spread(work, ids)])
+    return np.concatenate([NO_POINTS, *await spread(work, ids)])

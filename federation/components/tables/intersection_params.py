@@ -1,0 +1,206 @@
+"""FATE's IntersectParam and the classes in it, of all its versions."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from federation.components.common.training import not_available
+from federation.components.params import Params, choice
+from federation.protocols.psi import EcdhOptions, RawOptions, RsaOptions
+
+if TYPE_CHECKING:
+    Hash = str
+    Side = str
+else:
+    Hash = choice("none", "md5", "sha1", "sha224", "sha256", "sha384", "sha512", "sm3")
+    Side = choice("guest", "host")
+
+NO_SUCH = {
+    "run_cache": ("a cache of encrypted ids", "leave it out"),
+    "run_preprocess": ("the Bloom prefilter", "leave it out; the result is the same"),
+    "with_sample_id": ("matching by match id", "make the match id the row id"),
+    "repeated_id_process": ("expanding repeated ids", "keep one row for each id"),
+    "new_sample_id": ("new sample ids", "leave it out; rows keep their ids"),
+}
+"""Flags that would change the result and can not be served: what they are, what to do."""
+
+
+class RSAParam(Params):
+    """How ids are signed blindly."""
+
+    salt: str = ""
+    hash_method: Hash = "sha256"
+    final_hash_method: Hash = "sha256"
+    split_calculation: bool = Field(False, description="accepted; the host signs all, same result")
+    random_base_fraction: float | None = Field(None, description="accepted, no effect")
+    key_length: int = Field(2048, ge=1, le=8192, description="at least 2048 bits are used")
+    random_bit: int = Field(128, description="accepted; blinds are as long as the key")
+
+    @field_validator("final_hash_method")
+    @classmethod
+    def _hashed(cls, method: str) -> str:
+        if method == "none":
+            raise ValueError("bare signatures would let the guest test any id; name a hash")
+        return method
+
+
+class DHParam(Params):
+    """Diffie-Hellman modulo a prime, which is served on Curve25519 with the same result."""
+
+    salt: str = ""
+    hash_method: Hash = "sha256"
+    key_length: int = Field(2048, ge=1, description="accepted, no effect")
+
+
+class ECDHParam(Params):
+    """Diffie-Hellman on a curve."""
+
+    salt: str = ""
+    hash_method: Hash = "sha256"
+    curve: choice("curve25519") = "curve25519"  # type: ignore[valid-type]
+
+
+class RAWParam(Params):
+    """Ids in the clear, or hashed."""
+
+    use_hash: bool = False
+    salt: str = ""
+    hash_method: Hash = "none"
+    base64: bool = False
+    join_role: Side = "guest"
+
+
+class EncodeParam(Params):
+    """What FATE 1.5 has in place of the hash of RAWParam."""
+
+    salt: str = ""
+    encode_method: Hash = "none"
+    base64: bool = False
+
+
+class IntersectCache(Params):
+    """A cache that FATE itself no longer has; accepted, no effect."""
+
+    use_cache: bool = False
+    id_type: str = "phone"
+    encrypt_type: str = "sha256"
+
+
+class IntersectPreProcessParam(Params):
+    """How the Bloom prefilter would be made; accepted, no effect."""
+
+    false_positive_rate: float = 0.001
+    encrypt_method: str = "rsa"
+    hash_method: str = "sha256"
+    preprocess_method: str = "sha256"
+    preprocess_salt: str = ""
+    random_state: int | None = None
+    filter_owner: Side = "guest"
+
+
+class IntersectParams(Params):
+    """FATE's IntersectParam."""
+
+    LEGACY: ClassVar[Mapping[str, str]] = {
+        "is_send_intersect_ids": "accepted; hosts always learn the common ids",
+        "is_get_intersect_ids": "accepted; hosts always learn the common ids",
+    }
+
+    intersect_method: choice("rsa", "raw", "dh", "ecdh") = Field(  # type: ignore[valid-type]
+        "rsa", description="dh is served as ecdh, with the same result"
+    )
+    random_bit: int = Field(128, description="accepted, no effect")
+    sync_intersect_ids: bool = Field(True, description="false is refused")
+    join_role: Side = Field("guest", description="for raw, where raw_params does not say")
+    only_output_key: bool = Field(False, description="output ids without columns")
+    with_encode: bool = Field(False, description="for raw: hash as encode_params says")
+    encode_params: EncodeParam = Field(default_factory=EncodeParam)
+    raw_params: RAWParam = Field(default_factory=RAWParam)
+    rsa_params: RSAParam = Field(default_factory=RSAParam)
+    dh_params: DHParam = Field(default_factory=DHParam)
+    ecdh_params: ECDHParam = Field(default_factory=ECDHParam)
+    join_method: choice("inner_join", "left_join") = Field(  # type: ignore[valid-type]
+        "inner_join", description="left_join is refused: not available in this version"
+    )
+    new_sample_id: bool = Field(False, description="true is refused")
+    sample_id_generator: Side = Field("guest", description="accepted, no effect")
+    intersect_cache_param: IntersectCache = Field(default_factory=IntersectCache)
+    run_cache: bool = Field(False, description="true is refused: not available in this version")
+    cardinality_only: bool = Field(False, description="only the number of common ids")
+    sync_cardinality: bool = Field(False, description="tell the host that number")
+    cardinality_method: choice("rsa", "dh", "ecdh") = Field(  # type: ignore[valid-type]
+        "ecdh", description="all are served by ecdh, exactly"
+    )
+    run_preprocess: bool = Field(False, description="true is refused")
+    intersect_preprocess_params: IntersectPreProcessParam = Field(
+        default_factory=IntersectPreProcessParam
+    )
+    repeated_id_process: bool = Field(False, description="true is refused")
+    repeated_id_owner: Side = Field("guest", description="accepted, no effect")
+    with_sample_id: bool = Field(False, description="true is refused")
+    allow_info_share: bool = Field(False, description="accepted, no effect")
+    info_owner: Side = Field("guest", description="accepted, no effect")
+    need_run: bool = Field(True, description="false hands the input through")
+
+    @field_validator("sync_intersect_ids")
+    @classmethod
+    def _always_told(cls, told: bool) -> bool:
+        if not told:
+            raise not_available("keeping the common ids from the hosts", "leave it true")
+        return told
+
+    @field_validator("join_method")
+    @classmethod
+    def _inner_alone(cls, method: str) -> str:
+        if method != "inner_join":
+            raise not_available(f"the join_method {method}", "use inner_join")
+        return method
+
+    @field_validator(*NO_SUCH)
+    @classmethod
+    def _not_yet(cls, wanted: bool, info: ValidationInfo) -> bool:
+        if wanted:
+            raise not_available(*NO_SUCH[str(info.field_name)])
+        return wanted
+
+    @property
+    def protocol(self) -> str:
+        """What is run: `rsa`, `ecdh`, `raw`, or `count`."""
+        if self.cardinality_only:
+            return "count"
+        return "ecdh" if self.intersect_method == "dh" else str(self.intersect_method)
+
+    @property
+    def rsa_options(self) -> RsaOptions:
+        """For blind signatures."""
+        p = self.rsa_params
+        return RsaOptions(p.salt, p.hash_method, p.final_hash_method, p.key_length)
+
+    @property
+    def ecdh_options(self) -> EcdhOptions:
+        """For Diffie-Hellman, by the parameters of the method that was named."""
+        method = self.cardinality_method if self.cardinality_only else self.intersect_method
+        p = self.dh_params if method == "dh" else self.ecdh_params
+        return EcdhOptions(p.salt, p.hash_method)
+
+    @property
+    def raw_options(self) -> RawOptions:
+        """For ids in the clear, by raw_params or as FATE 1.5 says it."""
+        p, older = self.raw_params, self.encode_params
+        role = p.join_role if "join_role" in p.model_fields_set else self.join_role
+        if self.with_encode and not p.use_hash:
+            return RawOptions(True, older.salt, older.encode_method, older.base64, role)
+        return RawOptions(p.use_hash, p.salt, p.hash_method, p.base64, role)
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What is done differently from what was asked, as lines for the log."""
+        lines = []
+        if not self.cardinality_only and self.intersect_method == "dh":
+            lines.append("intersect_method dh is served by ecdh, with the same result")
+        if self.cardinality_only and self.cardinality_method != "ecdh":
+            lines.append("the number of common ids is found by ecdh, exactly")
+        if self.protocol == "rsa" and self.rsa_params.key_length < 2048:
+            lines.append("an RSA key of fewer than 2048 bits can be broken; 2048 bits are used")
+        return tuple(lines)

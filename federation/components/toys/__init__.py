@@ -1,0 +1,1 @@
+"""Small components that show that parties can work together."""
