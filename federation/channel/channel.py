@@ -60,7 +60,7 @@ class _Desk:
             str(to),
             scope,
             tag,
-            message.payload.__name__,
+            message.type_name,
             message.form.describe(value),
             sealed_size(size_bytes, self.bounds.part_bytes),
         )

@@ -1,8 +1,9 @@
 """Carries letters over a link that may lose, repeat or reorder: each arrives once, in order.
 
 Between each pair of seats, in each direction: the sender numbers and seals parts, and keeps them
-until the receiver acknowledges; it sends no more than a window ahead. The receiver refuses replays
-(counted by name), asks once for what a gap lacks, and fails by name on a part that is forged or
+until the receiver acknowledges; it sends no more than a window ahead. The receiver acknowledges
+every quarter of a window, and when it is asked: a sender asks when it has to wait. It refuses
+replays (counted by name), asks once for what a gap lacks, and fails by name on a part that is forged or
 altered. An acknowledgement also says how many parts its writer has sent, so a receiver learns that
 the last ones are lost. Seats ask each other how it stands when they first wait, when the way was
 interrupted, and when nothing was heard for some seconds.
@@ -37,7 +38,7 @@ from federation.errors import (
 from federation.spec.party import Party
 from federation.wire.frames import Frame, FrameKind
 from federation.wire.letters import Letter, LetterReader, seal_letter
-from federation.wire.mailbox import Mailbox, Outbox
+from federation.wire.mailbox import PART_OVERHEAD, Mailbox, Outbox
 from federation.wire.seal import Ack, OpeningKey, Scope, SealingKey
 
 log = structlog.get_logger()
@@ -62,6 +63,7 @@ class _Peer:
         self.to_resend: list[Frame] = []
         self.ack_due = self.ask_due = self.resend_due = False
         self.granted = 0
+        self.unacknowledged = 0
         self.gap_answered = -1
         self.progress = (0, 0)
 
@@ -78,6 +80,7 @@ class _Peer:
         """What to tell the peer now."""
         if not crowded:
             self.granted = self.opening.expected
+            self.unacknowledged = 0
         ack = Ack(self.granted, self.sealing.sequence, self.resend_due, self.ask_due)
         self.ack_due = self.ask_due = self.resend_due = False
         return ack
@@ -172,7 +175,10 @@ class Courier:
         """
         try:
             async with asyncio.timeout(self._bounds.flush_s):
-                for peer in self._peers.values():
+                behind = [peer for peer in self._peers.values() if len(peer.outbox)]
+                for peer in behind:
+                    self._ask(peer)
+                for peer in behind:
                     with self._waits(peer.party, ""):
                         while len(peer.outbox):
                             await self._news(peer)
@@ -180,8 +186,8 @@ class Courier:
             for peer in self._peers.values():
                 await self._tell(peer, Ack(peer.opening.expected, closed=True))
         except TimeoutError:
-            behind = [str(peer.party) for peer in self._peers.values() if len(peer.outbox)]
-            raise LettersNotDelivered(behind, self._bounds.flush_s) from None
+            names = [str(peer.party) for peer in behind if len(peer.outbox)]
+            raise LettersNotDelivered(names, self._bounds.flush_s) from None
         finally:
             await self.abort()
 
@@ -210,8 +216,7 @@ class Courier:
         wanted = self._wanted.setdefault(address, [])
         wanted.append(arrived)
         if not peer.opening.expected:
-            peer.ask()  # what it sent before we were here may be lost
-            self._work.set()
+            self._ask(peer)  # what it sent before we were here may be lost
         try:
             with self._waits(peer.party, address[2]):
                 while (letter := self._take(address)) is None:
@@ -230,6 +235,7 @@ class Courier:
         self._check()
         if peer.left or peer.outbox.has_room(size_bytes):
             return
+        self._ask(peer)
         with self._waits(peer.party, tag):
             while not peer.left and not peer.outbox.has_room(size_bytes):
                 await self._news(peer)
@@ -285,10 +291,12 @@ class Courier:
         return self._by_name[claimed]
 
     def _accept_part(self, peer: _Peer, frame: Frame) -> None:
-        peer.ack_due = True
+        peer.unacknowledged += len(frame.body) + PART_OVERHEAD
+        peer.ack_due |= peer.unacknowledged * 4 >= self._bounds.window_bytes
         try:
             letter = peer.reader.read(frame)
         except (ReplayedLetter, ReorderedLetter) as error:
+            peer.ack_due = True
             self.refused[error.code] += 1
             log.info("part refused", reason=error.code, **error.facts)
             gap = isinstance(error, ReorderedLetter)
@@ -341,6 +349,10 @@ class Courier:
         if peer.ask_due or peer.resend_due or (peer.ack_due and not crowded):
             await self._tell(peer, peer.next_ack(crowded=crowded))
 
+    def _ask(self, peer: _Peer) -> None:
+        peer.ask()
+        self._work.set()
+
     async def _tell(self, peer: _Peer, ack: Ack) -> None:
         await self._link.send(Frame(FrameKind.LETTER_ACK, peer.opening.acknowledge(ack)))
 
@@ -350,8 +362,7 @@ class Courier:
         for peer in self._peers.values():
             progress = (peer.outbox.acknowledged, peer.opening.expected)
             if (len(peer.outbox) or peer.party in awaited) and progress == peer.progress:
-                peer.ask()
-                self._work.set()
+                self._ask(peer)
             peer.progress = progress
         loop = asyncio.get_running_loop()
         self._alarm = loop.call_later(self._bounds.resend_after_s, self._watch)

@@ -36,6 +36,11 @@ class Message:
     def __post_init__(self) -> None:
         object.__setattr__(self, "form", form_of(self.payload))
 
+    @property
+    def type_name(self) -> str:
+        """The declared type, for people."""
+        return getattr(self.payload, "__name__", None) or str(self.payload)
+
     def dump(self, value: Any, sender: Party) -> Any:
         """The value in the codec's types, ciphertexts refreshed.
 

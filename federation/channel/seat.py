@@ -60,7 +60,8 @@ class Bounds:
         quiet_bytes: unread letters from which on a task that waits for nothing stops taking more.
         mailbox_bytes: unread letters at most; more is an error.
         resend_after_s: silence after which the oldest part is sent again.
-        flush_s: how long a task that ended waits for its last letters to be received.
+        flush_s: how long a task that ended waits for its last letters to be received; long, for a
+            peer that computes without a pause hears nothing meanwhile.
     """
 
     window_bytes: int = WINDOW_BYTES
@@ -69,4 +70,4 @@ class Bounds:
     quiet_bytes: int = 64 << 20
     mailbox_bytes: int = MAILBOX_BYTES
     resend_after_s: float = 5.0
-    flush_s: float = 300.0
+    flush_s: float = 3600.0

@@ -15,7 +15,7 @@ from federation.wire.seal import Scope
 WINDOW_BYTES = 8 << 20
 MAILBOX_BYTES = 2 << 30
 _LETTER_OVERHEAD = 512
-_PART_OVERHEAD = 512
+PART_OVERHEAD = 512
 
 
 class Mailbox:
@@ -79,13 +79,13 @@ class Outbox:
     def keep(self, frame: Frame) -> None:
         """Keep a part, the next in order, that is about to leave."""
         self._frames.append(frame)
-        self.size_bytes += len(frame.body) + _PART_OVERHEAD
+        self.size_bytes += len(frame.body) + PART_OVERHEAD
 
     def acknowledge(self, received: int) -> bool:
         """Let go of the first `received` parts of the direction; whether that was news."""
         news = False
         while self._frames and self._first < received:
-            self.size_bytes -= len(self._frames.popleft().body) + _PART_OVERHEAD
+            self.size_bytes -= len(self._frames.popleft().body) + PART_OVERHEAD
             self._first += 1
             news = True
         return news
