@@ -3,10 +3,10 @@
 Between each pair of seats, in each direction: the sender numbers and seals parts, and keeps them
 until the receiver acknowledges; it sends no more than a window ahead. The receiver acknowledges
 every quarter of a window, and when it is asked: a sender asks when it has to wait. It refuses
-replays (counted by name), asks once for what a gap lacks, and fails by name on a part that is forged or
-altered. An acknowledgement also says how many parts its writer has sent, so a receiver learns that
-the last ones are lost. Seats ask each other how it stands when they first wait, when the way was
-interrupted, and when nothing was heard for some seconds.
+replays (counted by name), asks once for what a gap lacks, and fails by name on a part that is
+forged or altered. An acknowledgement also says how many parts its writer has sent, so a receiver
+learns that the last ones are lost. Seats ask each other how it stands when they first wait, when
+the way was interrupted, and when nothing was heard for some seconds.
 
 A task that computes and waits for nothing stops acknowledging once much is unread, so its senders
 wait; a task that waits for anything takes everything, so two tasks can not wait for each other's
