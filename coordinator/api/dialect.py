@@ -5,12 +5,16 @@ goes through `says_no`, and so does a path under the prefix that nobody serves. 
 share a prefix; the first one mounted answers for unknown paths.
 """
 
-from collections.abc import Awaitable, Callable, Iterable
+import json
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from importlib import metadata
+from typing import Any
 
 import structlog
 from aiohttp import web
 
+from coordinator.api.openapi import document
 from federation.errors import NotFound, TripactError
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -38,6 +42,8 @@ class Route:
         summary: one line for the OpenAPI document.
         body: fields a request may carry, name -> what it is; a `*` at the end of a name: required.
         methods: HTTP methods that reach the handler.
+        takes: media types of the body.
+        gives: media type of a good answer.
     """
 
     path: str
@@ -45,6 +51,8 @@ class Route:
     summary: str
     body: dict[str, str] = field(default_factory=dict)
     methods: tuple[str, ...] = ("POST", "GET")
+    takes: tuple[str, ...] = ("application/json",)
+    gives: str = "application/json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +63,21 @@ class Dialect:
         name: for logs and metrics.
         prefix: for instance `/v1`.
         says_no: the answer to an exception, in the dialect's words.
+        answer: JSON Schema of its answers, for the OpenAPI document.
     """
 
     name: str
     prefix: str
     routes: tuple[Route, ...]
     says_no: SaysNo
+    answer: Mapping[str, Any] = field(default_factory=dict)
 
 
 def mount(app: web.Application, dialects: Iterable[Dialect]) -> None:
-    """Serve the dialects' routes; a trailing slash reaches the same handler."""
+    """Serve the dialects' routes; a trailing slash reaches the same handler.
+
+    Each prefix also serves `openapi.json`, made from the route tables.
+    """
     dialects = tuple(dialects)
     for dialect in dialects:
         for route in dialect.routes:
@@ -73,11 +86,22 @@ def mount(app: web.Application, dialects: Iterable[Dialect]) -> None:
                 # GET is registered alone, so that HEAD does not run a handler that acts.
                 app.router.add_route(method, f"{dialect.prefix}/{route.path}", handler)
                 app.router.add_route(method, f"{dialect.prefix}/{route.path}/", handler)
-    speakers: dict[str, Dialect] = {}
+    sharing: dict[str, list[Dialect]] = {}
     for dialect in dialects:
-        speakers.setdefault(dialect.prefix, dialect)
-    for prefix, dialect in speakers.items():
-        app.router.add_route("*", f"{prefix}/{{tail:.*}}", _answering(dialect, _unknown))
+        sharing.setdefault(dialect.prefix, []).append(dialect)
+    for prefix, speakers in sharing.items():
+        described = _answering(speakers[0], _describing(speakers))
+        app.router.add_get(f"{prefix}/openapi.json", described, allow_head=False)
+        app.router.add_route("*", f"{prefix}/{{tail:.*}}", _answering(speakers[0], _unknown))
+
+
+def _describing(dialects: list[Dialect]) -> Handler:
+    content = json.dumps(document(dialects, metadata.version("tripact")))
+
+    async def describe(_: web.Request) -> web.Response:
+        return web.json_response(text=content)
+
+    return describe
 
 
 def _answering(dialect: Dialect, handler: Handler) -> Handler:

@@ -2,11 +2,12 @@
 
 from coordinator.api.dialect import Dialect
 from coordinator.api.fateflow import routes_data, routes_job, routes_tracking
-from coordinator.api.fateflow.envelope import says_no
+from coordinator.api.fateflow.envelope import ANSWER, says_no
 
 DIALECT = Dialect(
     name="fateflow",
     prefix="/v1",
     routes=(*routes_data.ROUTES, *routes_job.ROUTES, *routes_tracking.ROUTES),
     says_no=says_no,
+    answer=ANSWER,
 )

@@ -27,6 +27,20 @@ SUCCESS = "success"
 NOT_FINITE = -9999999
 
 
+ANSWER = {
+    "type": "object",
+    "required": ["retcode", "retmsg", "data"],
+    "properties": {
+        "retcode": {"type": "integer", "description": "0 is success"},
+        "retmsg": {"type": "string"},
+        "jobId": {"type": "string"},
+        "data": {},
+        "meta": {"type": "object"},
+    },
+}
+"""The envelope as JSON Schema."""
+
+
 class Retcode(IntEnum):
     """FATE-Flow's codes."""
 

@@ -12,6 +12,12 @@ from coordinator.domain.records import Job, JobFilter, TaskFilter
 from federation.spec.party import Party, Role, party_id_of
 from federation.spec.status import Status
 
+_FILTERED = frozenset(
+    {"job_id", "status", "party_status", "role", "party_id", "model_id", "model_version"}
+    | {"component_name", "task_id", "task_version"}
+)
+"""Columns that the store filters by."""
+
 
 def job_filter(body: Mapping[str, Any]) -> JobFilter:
     """Which jobs a body asks for."""
@@ -50,6 +56,20 @@ def task_filter(body: Mapping[str, Any]) -> TaskFilter:
         status=statuses(body, "status"),
         party_status=statuses(body, "party_status"),
     )
+
+
+def matches(row: Mapping[str, Any], body: Mapping[str, Any]) -> bool:
+    """Whether a row has what the body says of its columns, beyond what the filters know.
+
+    Only columns that hold one value count: `dsl` or `user` in a body is noise of a client.
+    """
+    for name, value in body.items():
+        held = row.get(f"f_{name}")
+        if name in _FILTERED or value is None or not isinstance(held, str | int | bool):
+            continue
+        if str(held).lower() != str(value).lower():
+            return False
+    return True
 
 
 def seats_shown(job: Job, role: Role | None, party_id: str | None) -> list[Party]:

@@ -1,5 +1,6 @@
 """`/v1/data/...`, `/v1/table/...`, `/v1/version/...`."""
 
+from importlib import metadata
 from typing import Any
 
 from aiohttp import web
@@ -8,7 +9,6 @@ from coordinator.api.dialect import Route
 from coordinator.api.fateflow.envelope import Retcode, reply
 from coordinator.api.fateflow.filters import party_of, role_of
 from coordinator.api.fateflow.reading import (
-    MissingArguments,
     flag_of,
     number_of,
     read_body,
@@ -44,13 +44,7 @@ async def upload(request: web.Request) -> web.Response:
     named = {**asked, "file": form.filename or asked.get("file")}
     if named.get("table_name") is None and named.get("name") is not None:
         named["table_name"] = named["name"]
-    missing = [
-        name
-        for name in ("namespace", "table_name", "file", "head", "partition")
-        if named.get(name) in (None, "")
-    ]
-    if missing:
-        raise MissingArguments(missing)
+    require(named, "namespace", "table_name", "file", "head", "partition")
     role = role_of(asked) or Role.LOCAL
     wanted = UploadRequest(
         namespace=text_of(named, "namespace"),
@@ -148,7 +142,7 @@ async def table_delete(request: web.Request) -> web.Response:
 async def version(request: web.Request) -> web.Response:
     """The FATE version whose routes are served."""
     body = await read_body(request)
-    versions = {"FATE": FATE_VERSION, "API": "v1", "TRIPACT": "0.1.0"}
+    versions = {"FATE": FATE_VERSION, "API": "v1", "TRIPACT": metadata.version("tripact")}
     module = body.get("module")
     if isinstance(module, str) and module.upper() in versions:
         return reply({module.upper(): versions[module.upper()], "API": "v1"})
@@ -165,12 +159,13 @@ ROUTES = (
         {
             **_TABLE,
             "file*": "text",
-            "head*": "0 or 1",
+            "head*": "flag",
             "partition*": "number",
-            "drop": "0 or 1",
+            "drop": "flag",
             "party_id": "number or text",
         },
         methods=("POST",),
+        takes=("application/json", "multipart/form-data"),
     ),
     Route("table/table_info", table_info, "What is known of a table", _TABLE),
     Route("table/delete", table_delete, "Delete a table", _TABLE),

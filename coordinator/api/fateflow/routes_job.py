@@ -8,6 +8,7 @@ from coordinator.api.dialect import Route
 from coordinator.api.fateflow.envelope import SUCCESS, Retcode, reply
 from coordinator.api.fateflow.filters import (
     job_filter,
+    matches,
     page_filter,
     party_of,
     role_of,
@@ -31,12 +32,13 @@ from coordinator.api.fateflow.rows import (
     waiting_row,
 )
 from coordinator.api.keys import JOBS, PUBLIC_URL, TRACKING
-from coordinator.domain.records import Job, JobFilter, Submitted, TaskFilter
+from coordinator.domain.records import Job, JobFilter, Submitted, Task, TaskFilter
 from federation.errors import BadRequest, NotFound, TripactError
 from federation.spec.party import Party
 from federation.spec.status import ENDED, Status
 
-MOST_FILTERED = 10_000
+MOST_ASKED_ALONE = 20
+"""So many jobs are looked up one by one; for more, all are read at once."""
 
 
 def submitted(request: web.Request, job: Submitted, seat: Party | None = None) -> web.Response:
@@ -92,27 +94,28 @@ async def rerun(request: web.Request) -> web.Response:
     """Run an ended job again, from given components on."""
     body = await read_body(request)
     job_id = text_of(body, "job_id")
-    named = body.get("component_name") or ()
-    components = tuple(named.split(",")) if isinstance(named, str) else tuple(named)
-    if not all(isinstance(name, str) for name in components):
+    named = body.get("component_name") or []
+    components = named.split(",") if isinstance(named, str) else named
+    if not isinstance(components, list) or not all(isinstance(name, str) for name in components):
         raise WrongArgument("component_name is a name or a list of names")
     force = flag_of(body, "force", default=False)
     try:
         await request.app[JOBS].get(job_id)
     except NotFound:
         return reply(retcode=Retcode.DATA_ERROR, retmsg="can not found job")
-    await request.app[JOBS].rerun(job_id, components, force)
+    await request.app[JOBS].rerun(job_id, tuple(name.strip() for name in components), force)
     return reply(retmsg="rerun job success", job_id=job_id)
 
 
 async def query(request: web.Request) -> web.Response:
     """Jobs, one row a seat."""
-    wanted = job_filter(await read_body(request))
-    jobs = await request.app[JOBS].find(wanted)
+    body = await read_body(request)
+    wanted = job_filter(body)
     rows = [
-        job_row(job, seat)
-        for job in jobs
+        row
+        for job in await request.app[JOBS].find(wanted)
         for seat in seats_shown(job, wanted.role, wanted.party_id)
+        if matches(row := job_row(job, seat), body)
     ]
     return reply(rows, retmsg=SUCCESS if rows else "no job could be found")
 
@@ -152,11 +155,13 @@ async def update(request: web.Request) -> web.Response:
 
 async def tasks(request: web.Request) -> web.Response:
     """Tasks, one row a seat and version."""
-    found = await request.app[JOBS].tasks(task_filter(await read_body(request)))
-    if not found:
+    body = await read_body(request)
+    found = await request.app[JOBS].tasks(task_filter(body))
+    jobs = await _jobs_of(request, found)
+    rows = [row for task in found if matches(row := task_row(task, jobs[task.job_id]), body)]
+    if not rows:
         return reply([], retcode=Retcode.ARGUMENT_ERROR, retmsg="find task failed")
-    jobs = await _jobs_of(request, {task.job_id for task in found[:MOST_FILTERED]})
-    return reply([task_row(task, jobs[task.job_id]) for task in found if task.job_id in jobs])
+    return reply(rows)
 
 
 async def list_jobs(request: web.Request) -> web.Response:
@@ -180,8 +185,8 @@ async def list_tasks(request: web.Request) -> web.Response:
         raise BadRequest("limit is 0 or more, page 1 or more")
     found = await request.app[JOBS].tasks(task_filter(body))
     shown = found[(page - 1) * limit : page * limit] if limit else found
-    jobs = await _jobs_of(request, {task.job_id for task in shown})
-    rows = [listed_task(task, jobs[task.job_id]) for task in shown if task.job_id in jobs]
+    jobs = await _jobs_of(request, shown)
+    rows = [listed_task(task, jobs[task.job_id]) for task in shown]
     return reply({"tasks": rows, "count": len(found)})
 
 
@@ -236,12 +241,11 @@ def _first(body: dict[str, Any], *names: str) -> dict[str, Any] | None:
     return None
 
 
-async def _jobs_of(request: web.Request, job_ids: set[str]) -> dict[str, Job]:
-    found: dict[str, Job] = {}
-    for job_id in job_ids:
-        for job in await request.app[JOBS].find(JobFilter(job_id=job_id)):
-            found[job_id] = job
-    return found
+async def _jobs_of(request: web.Request, tasks: list[Task]) -> dict[str, Job]:
+    job_ids = {task.job_id for task in tasks}
+    if len(job_ids) > MOST_ASKED_ALONE:
+        return {job.job_id: job for job in await request.app[JOBS].find(JobFilter())}
+    return {job_id: await request.app[JOBS].get(job_id) for job_id in job_ids}
 
 
 _JOB = {"job_id*": "text"}

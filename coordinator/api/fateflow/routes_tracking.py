@@ -1,28 +1,25 @@
 """`/v1/tracking/...`: metrics, parameters, summaries, outputs of components."""
 
 import json
-import tarfile
-import zlib
 from collections.abc import AsyncIterator
 from typing import Any
 
 from aiohttp import web
 
 from coordinator.api.dialect import Route
+from coordinator.api.fateflow import archive
 from coordinator.api.fateflow.envelope import Retcode, as_json, reply
 from coordinator.api.fateflow.filters import party_of, role_of, task_filter
 from coordinator.api.fateflow.reading import flag_of, number_of, read_body, require, text_of
 from coordinator.api.fateflow.rows import output_row, view_row
 from coordinator.api.keys import JOBS, TRACKING
-from coordinator.domain.records import MetricSet, OutputTable
-from federation.errors import NotFound
+from coordinator.domain.records import Job, JobFilter, MetricSet, OutputTable
+from federation.errors import NotFound, PartyRefused, StaleState, Unavailable
 from federation.spec.party import Role
 
 NO_DATA = "no data"
+NO_JOB = "No found job"
 SHOWN_ROWS = 100
-GZIP = 31
-"""zlib's word for a gzip header and the largest window."""
-TAR_END = b"\0" * (2 * tarfile.BLOCKSIZE)
 Seat = tuple[str, Role | None, str | None, str]
 
 
@@ -95,8 +92,9 @@ async def output_data(request: web.Request) -> web.Response:
 async def output_tables(request: web.Request) -> web.Response:
     """Names of the output tables."""
     seat = await _seat(request)
-    await request.app[JOBS].get(seat[0])
-    found = await request.app[TRACKING].outputs(*seat)
+    if not await request.app[JOBS].find(JobFilter(job_id=seat[0])):
+        return reply([], retcode=Retcode.EXCEPTION_ERROR, retmsg=NO_JOB)
+    found = _data_only(await request.app[TRACKING].outputs(*seat))
     return reply([output_row(table) for table in found])
 
 
@@ -105,15 +103,12 @@ async def download(request: web.Request) -> web.StreamResponse:
     body = await read_body(request)
     seat = seat_of(body)
     limit, head = number_of(body, "limit", -1), flag_of(body, "head", default=True)
-    found = await request.app[TRACKING].outputs(*seat)
+    found = _data_only(await request.app[TRACKING].outputs(*seat))
     if not found or limit == 0:
         return web.json_response({"retcode": 210, "retmsg": NO_DATA}, status=210)
-    response = _download(f"job_{seat[0]}_{seat[3]}_output_data.tar.gz")
-    await response.prepare(request)
-    async for block in _archive(request, found, limit, head):
-        await response.write(block)
-    await response.write_eof()
-    return response
+    files = _csv_files(request, found, limit, head)
+    name = f"job_{seat[0]}_{seat[3]}_output_data.tar.gz"
+    return await archive.attached(request, name, archive.packed(files))
 
 
 async def summary(request: web.Request) -> web.Response:
@@ -129,8 +124,11 @@ async def summary(request: web.Request) -> web.Response:
 
 async def components(request: web.Request) -> web.Response:
     """Component names in topological order."""
-    body = await read_body(request)
-    return reply({"components": await request.app[TRACKING].components(text_of(body, "job_id"))})
+    job_id = text_of(await read_body(request), "job_id")
+    try:
+        return reply({"components": await request.app[TRACKING].components(job_id)})
+    except NotFound:
+        return reply(retcode=Retcode.EXCEPTION_ERROR, retmsg=NO_JOB)
 
 
 async def data_view(request: web.Request) -> web.Response:
@@ -142,8 +140,8 @@ async def data_view(request: web.Request) -> web.Response:
     found = [
         table
         for component, role, party in newest
-        for table in await request.app[TRACKING].outputs(
-            text_of(body, "job_id"), role, party, component
+        for table in _data_only(
+            await request.app[TRACKING].outputs(text_of(body, "job_id"), role, party, component)
         )
     ]
     if not found:
@@ -154,17 +152,12 @@ async def data_view(request: web.Request) -> web.Response:
 async def log_archive(request: web.Request) -> web.StreamResponse:
     """The logs of every seat of a job, as its parties give them, in one tar.gz."""
     body = await read_body(request)
-    job = await request.app[JOBS].get(text_of(body, "job_id"))
-    packer = zlib.compressobj(wbits=GZIP)
-    response = _download(f"job_{job.job_id}_log.tar.gz")
-    await response.prepare(request)
-    for seat in job.seats:
-        archive = request.app[TRACKING].log(job.job_id, seat.role, seat.party_id)
-        async for block in entries(archive):
-            await response.write(packer.compress(block))
-    await response.write(packer.compress(TAR_END) + packer.flush())
-    await response.write_eof()
-    return response
+    try:
+        job = await request.app[JOBS].get(text_of(body, "job_id"))
+    except NotFound as error:
+        return web.json_response({"retcode": 404, "retmsg": error.message}, status=404)
+    files = archive.packed(_log_files(request, job))
+    return await archive.attached(request, f"job_{job.job_id}_log.tar.gz", files)
 
 
 def attachment(content: bytes, filename: str) -> web.Response:
@@ -192,59 +185,44 @@ async def _seat(request: web.Request) -> Seat:
     return seat_of(await read_body(request))
 
 
-async def _archive(
+async def _csv_files(
     request: web.Request, tables: list[OutputTable], limit: int, head: bool
 ) -> AsyncIterator[bytes]:
-    """A tar.gz of the tables; each is read twice (its size, then its bytes), and never held."""
-    packer = zlib.compressobj(wbits=GZIP)
+    """Tar entries of the tables; each is read twice (its size, then its bytes), and never held."""
+    csv = request.app[TRACKING].csv
     for table in tables:
         meta = json.dumps({"header": list(table.header)}).encode()
-        yield packer.compress(_entry_header(f"{table.output}.meta", len(meta)))
-        yield packer.compress(meta + _padding(len(meta)))
-        size = 0
-        async for block in request.app[TRACKING].csv(table, limit=limit, head=head):
-            size += len(block)
-        yield packer.compress(_entry_header(f"{table.output}.csv", size))
-        async for block in request.app[TRACKING].csv(table, limit=limit, head=head):
-            yield packer.compress(block)
-        yield packer.compress(_padding(size))
-    yield packer.compress(TAR_END) + packer.flush()
+        yield archive.entry(f"{table.output}.meta", meta)
+        size = sum([len(block) async for block in csv(table, limit=limit, head=head)])
+        yield archive.header(f"{table.output}.csv", size)
+        sent = 0
+        async for block in csv(table, limit=limit, head=head):
+            sent += len(block)
+            yield block
+        if sent != size:
+            raise StaleState(f"table {table.namespace}.{table.name}")
+        yield archive.padding(size)
 
 
-async def entries(archive: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """The entries of a tar.gz stream without its end mark, so that archives can be joined."""
-    unpacker = zlib.decompressobj(wbits=GZIP)
-    rest, zeros = b"", 0
-    async for packed in archive:
-        rest += unpacker.decompress(packed)
-        whole = len(rest) - len(rest) % tarfile.BLOCKSIZE
-        full, rest = rest[:whole], rest[whole:]
-        kept = full.rstrip(b"\0")
-        # Zero blocks are kept back: they are the end mark, unless something follows them.
-        end = -(-len(kept) // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE
-        if end:
-            yield b"\0" * zeros + full[:end]
-            zeros = 0
-        zeros += whole - end
+async def _log_files(request: web.Request, job: Job) -> AsyncIterator[bytes]:
+    """Tar entries of all seats' logs; a note where a party can not be asked now."""
+    for seat in job.seats:
+        folder = f"{seat.role.value}/{seat.party_id}"
+        sent = False
+        try:
+            logs = request.app[TRACKING].log(job.job_id, seat.role, seat.party_id)
+            async for block in archive.entries(logs, folder):
+                sent = True
+                yield block
+        except (Unavailable, PartyRefused) as error:
+            if sent:
+                raise
+            yield archive.entry(f"{folder}/NOT_FETCHED.log", f"{error.message}\n".encode())
 
 
-def _entry_header(name: str, size: int) -> bytes:
-    entry = tarfile.TarInfo(name)
-    entry.size = size
-    return entry.tobuf(tarfile.GNU_FORMAT)
-
-
-def _padding(size: int) -> bytes:
-    return b"\0" * (-size % tarfile.BLOCKSIZE)
-
-
-def _download(filename: str) -> web.StreamResponse:
-    return web.StreamResponse(
-        headers={
-            "Content-Type": "application/octet-stream",
-            "Content-Disposition": f"attachment; filename={filename}",
-        }
-    )
+def _data_only(tables: list[OutputTable]) -> list[OutputTable]:
+    """Without the caches, which no client of FATE knows as tables."""
+    return [table for table in tables if table.kind == "data"]
 
 
 def _points(metric: MetricSet) -> list[list[Any]]:
@@ -271,6 +249,8 @@ _SEAT = {
 }
 _ONE_METRIC = {**_SEAT, "metric_namespace*": "text", "metric_name*": "text"}
 _COMPONENT = "tracking/component"
+_JOB = {"job_id*": "text"}
+_FILE = "application/octet-stream"
 
 ROUTES = (
     Route(f"{_COMPONENT}/metrics", metrics, "Names of metrics", _SEAT),
@@ -285,10 +265,11 @@ ROUTES = (
         download,
         "Output tables as tar.gz",
         {**_SEAT, "limit": "number, -1 is all", "head": "flag"},
+        gives=_FILE,
     ),
     Route(f"{_COMPONENT}/summary/download", summary, "A summary", {**_SEAT, "filename": "text"}),
-    Route(f"{_COMPONENT}/list", components, "Components of a job", {"job_id*": "text"}),
-    Route("job/data/view/query", data_view, "Data outputs of a job", {"job_id*": "text"}),
-    Route("job/log/download", log_archive, "Logs as tar.gz", {"job_id*": "text"}),
-    Route("job/log", log_archive, "Logs as tar.gz (FATE <= 1.6)", {"job_id*": "text"}),
+    Route(f"{_COMPONENT}/list", components, "Components of a job", _JOB),
+    Route("job/data/view/query", data_view, "Data outputs of a job", _JOB),
+    Route("job/log/download", log_archive, "Logs as tar.gz", _JOB, gives=_FILE),
+    Route("job/log", log_archive, "Logs as tar.gz (FATE <= 1.6)", _JOB, gives=_FILE),
 )
