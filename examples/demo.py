@@ -20,7 +20,7 @@ from rich.table import Table
 
 from coordinator.client import FlowClient, FlowError, Submitted
 from examples import pooled
-from examples.running import Running, standalone
+from examples.running import Standalone, standalone
 
 HERE = Path(__file__).parent
 DATA = HERE / "data" / "breast"
@@ -50,7 +50,7 @@ def main() -> int:
         return 0 if arguments.keep else 130
 
 
-def story(running: Running, *, kept: bool) -> bool:
+def story(running: Standalone, *, kept: bool) -> bool:
     """Upload, fit, compare, show the ledger; whether all went well."""
     client = FlowClient(running.url)
     console.print(f"coordinator at {running.url}, agents start when they are named")
@@ -130,7 +130,7 @@ def _line_of(row: dict[str, Any]) -> tuple[str, ...]:
     return (str(row["component"]), str(row["tag"]), str(row["receiver"]), str(row["type"]))
 
 
-def show_next(running: Running, job: Submitted, *, kept: bool) -> None:
+def show_next(running: Standalone, job: Submitted, *, kept: bool) -> None:
     """Print what to try next."""
     seat = f"-j {job.job_id} -r guest -p 9999"
     commands = (
@@ -145,10 +145,11 @@ def show_next(running: Running, job: Submitted, *, kept: bool) -> None:
         console.print(f"  {command}", soft_wrap=True)
 
 
-def keep(running: Running) -> None:
+def keep(running: Standalone) -> None:
     """Stay until Ctrl-C, or until the coordinator ends."""
     console.print(f"\nrunning at {running.url}; Ctrl-C stops everything")
-    running.process.wait()
+    if running.process is not None:
+        running.process.wait()
 
 
 if __name__ == "__main__":

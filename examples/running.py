@@ -8,25 +8,79 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 START_LIMIT_S = 30.0
 STOP_LIMIT_S = 10.0
 
 
-@dataclass(frozen=True, slots=True)
-class Running:
-    """A coordinator that answers at `url` and keeps its files under `home`."""
+@dataclass(slots=True)
+class Standalone:
+    """A standalone coordinator as a process of its own; its agents start when they are named.
 
-    url: str
+    Attributes:
+        home: where it keeps everything.
+        port: 0 takes a free one at the first start, and the same one after that.
+    """
+
     home: Path
-    process: subprocess.Popen[bytes]
+    port: int = 0
+    url: str = ""
+    process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
+
+    def start(self) -> None:
+        """Start it and wait until it answers.
+
+        Raises:
+            RuntimeError: it did not start.
+        """
+        note = self.home / "coordinator.json"
+        note.unlink(missing_ok=True)
+        command = [
+            *(sys.executable, "-m", "coordinator", "standalone"),
+            *("--home", str(self.home), "--port", str(self.port)),
+        ]
+        with self._log.open("ab") as log:
+            # A session of its own, so that Ctrl-C reaches the caller first, who then stops it.
+            self.process = subprocess.Popen(
+                command, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+            )
+        deadline = time.monotonic() + START_LIMIT_S
+        while not note.exists():
+            if time.monotonic() > deadline or self.process.poll() is not None:
+                said = self._log.read_text(errors="replace")[-2000:]
+                self.stop()
+                raise RuntimeError(f"the coordinator did not start:\n{said}")
+            time.sleep(0.02)
+        self.url = str(json.loads(note.read_text())["url"])
+        self.port = int(self.url.rsplit(":", 1)[1])
+
+    def stop(self) -> None:
+        """End it and its agents."""
+        if self.process is None:
+            return
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(STOP_LIMIT_S)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+    def kill(self) -> None:
+        """End it with SIGKILL; its agents live on for a while, looking for it."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+
+    @property
+    def _log(self) -> Path:
+        return self.home / "coordinator.out"
 
 
 @contextmanager
-def standalone(port: int = 0) -> Iterator[Running]:
-    """A coordinator for the length of a `with`; its agents start when a job names them.
+def standalone(port: int = 0) -> Iterator[Standalone]:
+    """A standalone coordinator for the length of a `with`.
 
     Args:
         port: 0 takes a free one.
@@ -35,40 +89,9 @@ def standalone(port: int = 0) -> Iterator[Running]:
         RuntimeError: it did not start.
     """
     with tempfile.TemporaryDirectory(prefix="tripact-") as folder:
-        home = Path(folder)
-        log = (home / "coordinator.out").open("wb")
-        command = [
-            *(sys.executable, "-m", "coordinator", "standalone"),
-            *("--home", str(home), "--port", str(port)),
-        ]
-        # A group of its own, so that Ctrl-C reaches this program first and it stops the others.
-        process = subprocess.Popen(
-            command, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
-        )
+        running = Standalone(Path(folder), port)
+        running.start()
         try:
-            yield Running(_address(process, home), home, process)
+            yield running
         finally:
-            log.close()
-            _stop(process)
-
-
-def _address(process: subprocess.Popen[bytes], home: Path) -> str:
-    deadline = time.monotonic() + START_LIMIT_S
-    note = home / "coordinator.json"
-    while time.monotonic() < deadline and process.poll() is None:
-        if note.exists():
-            return str(json.loads(note.read_text())["url"])
-        time.sleep(0.02)
-    _stop(process)
-    said = (home / "coordinator.out").read_text(errors="replace")[-2000:]
-    raise RuntimeError(f"the coordinator did not start:\n{said}")
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    if process.poll() is None:
-        process.send_signal(signal.SIGTERM)
-    try:
-        process.wait(STOP_LIMIT_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+            running.stop()

@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 import typer
 
-from coordinator.cli import app as coordinator_app
+from coordinator.cli import cli as coordinator_app
 from coordinator.client.cli import app as flow_app
 from federation.components.registry import catalogue
 from federation.spec.catalogue import by_module
 from federation.spec.check import check
 from federation.spec.job import read_job
-from party_agent.cli import app as agent_app
+from party_agent.cli import cli as agent_app
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = ("README.md", "ARCHITECTURE.md", "SECURITY.md", "examples/README.md")
