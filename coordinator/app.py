@@ -15,6 +15,8 @@ from pathlib import Path
 
 import structlog
 from aiohttp import web
+from sqlalchemy import make_url
+from sqlalchemy.exc import SQLAlchemyError
 
 from coordinator.api.dialect import mount
 from coordinator.api.fateflow import DIALECT as FATEFLOW
@@ -33,7 +35,7 @@ from coordinator.domain.tables import Tables
 from coordinator.domain.tracking import Tracking
 from coordinator.settings import Settings
 from coordinator.store import SqlStore, open_store
-from federation.errors import AddressTaken, HomeInUse
+from federation.errors import AddressTaken, DatabaseAway, HomeInUse
 from federation.wire.identity import Identity, fingerprint
 
 log = structlog.get_logger(__name__)
@@ -63,6 +65,22 @@ def identity_of(home: Path) -> Identity:
     with os.fdopen(descriptor, "wb") as sink:
         sink.write(identity.to_bytes())
     return identity
+
+
+async def open_database(settings: Settings) -> SqlStore:
+    """The store of these settings, brought up to date.
+
+    Raises:
+        DatabaseAway: it does not answer, or its driver is not installed.
+    """
+    try:
+        return await open_store(settings.database_url)
+    except ModuleNotFoundError:
+        why = "its driver is not installed; pip install 'tripact[postgres]'"
+    except (SQLAlchemyError, OSError) as error:
+        why = str(getattr(error, "orig", error)).partition("\n")[0]
+    shown = make_url(settings.database_url).render_as_string(hide_password=True)
+    raise DatabaseAway(shown, why)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +126,7 @@ class Coordinator:
         settings = self._settings
         identity = identity_of(self._home)
         self._stack.enter_context(_lock(self._home))
-        store = await open_store(settings.database_url)
+        store = await open_database(settings)
         self._stack.push_async_callback(store.close)
         parties = Parties(store, identity.public, now_ms)
         meters = Meters()

@@ -23,11 +23,11 @@ from coordinator.app import (
     Coordinator,
     identity_of,
     now_ms,
+    open_database,
 )
 from coordinator.domain.parties import Parties
 from coordinator.logs import set_up_logs
 from coordinator.settings import Settings, load
-from coordinator.store import open_store
 from federation.errors import AddressTaken, HomeInUse, InvalidSettings, TripactError
 from federation.spec.party import party_id_of
 from federation.wire.identity import fingerprint
@@ -167,7 +167,7 @@ def migrate(home: Home = None, database: Database = None, config: Config = None)
     settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     async def upgrade() -> None:
-        store = await open_store(settings.database_url)
+        store = await open_database(settings)
         await store.close()
 
     _run(upgrade())
@@ -214,7 +214,7 @@ def _banner(address: Address, settings: Settings, *, standalone_mode: bool) -> s
     mode = "standalone: agents start when a job needs them" if standalone_mode else "cluster"
     next_commands = (
         [
-            f"flow-client --url {url} job submit -d DSL.json -c CONF.json",
+            f"flow-client job submit -d DSL.json -c CONF.json --url {url}",
             f"curl {url}/healthz",
         ]
         if standalone_mode
@@ -259,7 +259,7 @@ def _fail(error: TripactError) -> NoReturn:
 
 
 async def _with_parties(settings: Settings, public: bytes, work: Any) -> Any:
-    store = await open_store(settings.database_url)
+    store = await open_database(settings)
     try:
         return await work(Parties(store, public, now_ms))
     finally:

@@ -35,7 +35,11 @@ class Settings(BaseModel):
     public_url: str = Field(
         "", pattern=r"^(https?://\S+)?$", description="where agents reach this coordinator"
     )
-    database: str = Field("", description="URL of the database; empty: SQLite in the home")
+    database: str = Field(
+        "",
+        pattern=r"^((sqlite|postgres|postgresql)(\+\w+)?://\S+)?$",
+        description="URL of the database (sqlite or postgresql); empty: SQLite in the home",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["auto", "json", "text"] = Field(
         "auto", description="auto: text on a terminal, JSON elsewhere"

@@ -42,6 +42,15 @@ class BadRequest(TripactError):
     code = "bad_request"
 
 
+class BadTableName(BadRequest):
+    """A table's namespace or name can not be a name in a store."""
+
+    code = "bad_table_name"
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"a table's namespace or name {why}", why=why)
+
+
 class InvalidInput(BadRequest):
     """One or more parts of an input are wrong; all of them are named at once."""
 
@@ -108,6 +117,19 @@ class NotAStopStatus(BadRequest):
             f"a job is stopped as one of {', '.join(known)}, not as {status!r}",
             status=status,
             known=list(known),
+        )
+
+
+class PartitionsOutOfRange(BadRequest):
+    """A table was asked for with too many or too few partitions."""
+
+    code = "partitions_out_of_range"
+
+    def __init__(self, partitions: int, most: int) -> None:
+        super().__init__(
+            f"partition is {partitions}; it must be from 1 to {most}",
+            partitions=partitions,
+            most=most,
         )
 
 
@@ -484,6 +506,20 @@ class NonFiniteValues(DataProblem):
         )
 
 
+class OpenQuote(DataProblem):
+    """A quoted value does not end in its line."""
+
+    code = "open_quote"
+
+    def __init__(self, file: str, line: int) -> None:
+        super().__init__(
+            f"a quoted value begins in line {line} of {file} and does not end there; "
+            "close the quote, or write the value without a line end",
+            file=file,
+            line=line,
+        )
+
+
 class RaggedRows(DataProblem):
     """Lines of a file have more or fewer values than its header."""
 
@@ -498,6 +534,19 @@ class RaggedRows(DataProblem):
             expected=expected,
             found=found,
             lines=lines,
+        )
+
+
+class RowTooLong(DataProblem):
+    """A row is longer than a file is read at a time."""
+
+    code = "row_too_long"
+
+    def __init__(self, file: str, limit_bytes: int) -> None:
+        super().__init__(
+            f"{file} has a line of more than {limit_bytes} bytes; is it a text table?",
+            file=file,
+            limit_bytes=limit_bytes,
         )
 
 
@@ -550,6 +599,50 @@ class AgentRestarted(Unavailable):
 
     def __init__(self) -> None:
         super().__init__("the agent was started anew while the task ran; rerun the job")
+
+
+class AuditBroken(Unavailable):
+    """The record of what left a party was changed after it was written."""
+
+    code = "audit_broken"
+
+    def __init__(self, job_id: str, line: int) -> None:
+        super().__init__(
+            f"the record of letters of job {job_id} was changed or cut at line {line}",
+            job_id=job_id,
+            line=line,
+        )
+
+
+class DamagedModel(Unavailable):
+    """A stored model or cache is not as it was written."""
+
+    code = "damaged_model"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"{name} is damaged in the store; train it again", name=name)
+
+
+class DamagedTable(Unavailable):
+    """A stored table is not as it was written."""
+
+    code = "damaged_table"
+
+    def __init__(self, namespace: str, name: str) -> None:
+        super().__init__(
+            f"table {namespace}.{name} is damaged in the store; upload it again with --drop",
+            namespace=namespace,
+            name=name,
+        )
+
+
+class DatabaseAway(Unavailable):
+    """A coordinator's database can not be opened."""
+
+    code = "database_away"
+
+    def __init__(self, database: str, why: str) -> None:
+        super().__init__(f"the database {database} can not be opened: {why}", database=database)
 
 
 class KeyExhausted(Unavailable):

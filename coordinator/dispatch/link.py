@@ -14,6 +14,7 @@ from typing import Protocol
 from federation.wire.frames import Frame, FrameKind, pack_bytes
 
 PROBE_S = 2.0
+TELL_S = 0.2
 
 
 class Socket(Protocol):
@@ -92,6 +93,12 @@ class Link:
             return False
         return True
 
+    async def tell(self, code: str, message: str) -> None:
+        """Say goodbye with a reason; whoever serves the link closes it."""
+        with contextlib.suppress(TimeoutError, ConnectionError):
+            async with asyncio.timeout(TELL_S):
+                await self._socket.send_bytes(_goodbye(code, message))
+
     async def close(self, code: str, message: str) -> None:
         """Say goodbye with a reason, and close."""
         await say_goodbye(self._socket, code, message)
@@ -99,10 +106,11 @@ class Link:
 
 async def say_goodbye(socket: Socket, code: str, message: str) -> None:
     """Tell the other side why, and close; a socket that is gone already is fine."""
-    bye = Frame(FrameKind.BYE, {"code": code, "message": message})
-    try:
+    with contextlib.suppress(TimeoutError, ConnectionError):
         async with asyncio.timeout(PROBE_S):
-            await socket.send_bytes(pack_bytes(bye))
+            await socket.send_bytes(_goodbye(code, message))
             await socket.close()
-    except (TimeoutError, ConnectionError):
-        return
+
+
+def _goodbye(code: str, message: str) -> bytes:
+    return pack_bytes(Frame(FrameKind.BYE, {"code": code, "message": message}))

@@ -186,10 +186,8 @@ class Links:
         if first is not None:
             if first.boot_id != link.boot_id and await first.alive():
                 raise PartyConnectedTwice(link.party_id)
-            await self._detach(first)
-            self._background.start(
-                first.close("link_replaced", "a newer link took over"), "close a link"
-            )
+            await first.tell("link_replaced", "a newer link took over")
+            await self._detach(first)  # Its endpoint ends with it, and closes the socket.
         if self._jobs is None or not self._open or link.party_id in self._attached:
             raise ConnectionResetError("the coordinator stops, or another link was quicker")
         self._forget_timer(link.party_id)
