@@ -44,6 +44,8 @@ class LocalPlan:
         tables: the table store that they share, as FATE's standalone parties do.
         arrival_s: how long one may take to link.
         orphan_s: how long one stays without a coordinator.
+        most: how many there may be at a time.
+        command: what starts an agent.
     """
 
     homes: Path
@@ -51,6 +53,7 @@ class LocalPlan:
     arrival_s: float
     orphan_s: float
     most: int
+    command: tuple[str, ...] = (sys.executable, "-m", "party_agent")
 
     def home(self, party_id: str) -> Path:
         """The home of a party's agent."""
@@ -122,9 +125,7 @@ class LocalAgents:
         command += ["--orphan-timeout", f"{self._plan.orphan_s:g}"]
         with (home / LOG_FILE).open("ab") as output:
             self._processes[party_id] = process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "party_agent",
+                *self._plan.command,
                 *command,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=output,
