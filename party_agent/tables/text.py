@@ -1,0 +1,57 @@
+"""Rows of a stored table as text, as FATE's clients read them.
+
+Whole numbers show no point, a missing value is empty. `predict_detail` of predictions is always in
+double quotes, because clients of FATE cut the line at commas and take those quotes off; in CSV any
+other text has quotes where it needs them. Columns become text as columns, never value by value.
+"""
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from federation.tables import Schema, TableKind
+
+_DETAIL = "predict_detail"
+_SPECIAL = '[",\n\r]'
+
+
+def as_rows(batch: pa.RecordBatch, schema: Schema) -> list[list[str]]:
+    """A list of texts for each row."""
+    columns = [
+        (_in_quotes(text) if _is_detail(name, schema) else text).to_pylist()
+        for name, text in zip(schema.header, _texts(batch), strict=True)
+    ]
+    return [list(row) for row in zip(*columns, strict=True)]
+
+
+def as_csv(batch: pa.RecordBatch, schema: Schema) -> bytes:
+    """The rows as lines of CSV."""
+    columns = [
+        _in_quotes(text) if _is_detail(name, schema) else _where_needed(text)
+        for name, text in zip(schema.header, _texts(batch), strict=True)
+    ]
+    lines = pc.binary_join_element_wise(*columns, ",").to_pylist()
+    return "".join(f"{line}\n" for line in lines).encode()
+
+
+def csv_head(schema: Schema) -> bytes:
+    """The first line of the CSV."""
+    names = _where_needed(pa.array(schema.header, pa.string()))
+    return f"{','.join(names.to_pylist())}\n".encode()
+
+
+def _is_detail(name: str, schema: Schema) -> bool:
+    return name == _DETAIL and schema.kind is TableKind.PREDICTIONS
+
+
+def _texts(batch: pa.RecordBatch) -> list[pa.Array]:
+    return [pc.fill_null(pc.cast(column, pa.string()), "") for column in batch.columns]
+
+
+def _where_needed(text: pa.Array) -> pa.Array:
+    special = pc.match_substring_regex(text, pattern=_SPECIAL)
+    return pc.if_else(special, _in_quotes(text), text) if pc.any(special).as_py() else text
+
+
+def _in_quotes(text: pa.Array) -> pa.Array:
+    doubled = pc.replace_substring(text, pattern='"', replacement='""')
+    return pc.binary_join_element_wise('"', doubled, '"', "")
