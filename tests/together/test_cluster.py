@@ -1,0 +1,246 @@
+"""Three homes: agents join by code, trust and grant by name, and see nothing of each other."""
+
+import copy
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from coordinator.client import FlowClient, FlowError
+from examples.running import START_LIMIT_S
+from tests.together.parts import BREAST, DEADLINE_S, example
+
+PARTIES = ("9999", "10000", "10001")
+CANARY_ID, CANARY_VALUE = secrets.token_hex(12), "0.918273645546372819"
+
+
+def command(*words: str) -> str:
+    """What a command that ends prints.
+
+    Raises:
+        AssertionError: it failed.
+    """
+    done = subprocess.run(
+        [sys.executable, "-m", *words], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@dataclass
+class Cluster:
+    """A coordinator and agents in homes of their own."""
+
+    root: Path
+    url: str = ""
+    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+
+    def home(self, name: str) -> Path:
+        return self.root / name
+
+    def start(self, name: str, *words: str) -> None:
+        self.home(name).mkdir(exist_ok=True)
+        with (self.root / f"{name}.out").open("ab") as log:
+            self.processes[name] = subprocess.Popen(
+                [sys.executable, "-m", *words, "--home", str(self.home(name))],
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def start_coordinator(self) -> None:
+        self.start("coordinator", "coordinator", "serve", "--port", "0")
+        note = self.home("coordinator") / "coordinator.json"
+        deadline = time.monotonic() + START_LIMIT_S
+        while not note.exists():
+            assert time.monotonic() < deadline, (self.root / "coordinator.out").read_text()
+            time.sleep(0.02)
+        self.url = json.loads(note.read_text())["url"]
+
+    def invite(self, party: str) -> str:
+        said = command(
+            *("coordinator", "invite", "--party", party),
+            *("--home", str(self.home("coordinator")), "--json"),
+        )
+        return str(json.loads(said)["code"])
+
+    def join(self, party: str, code: str) -> str:
+        return command(
+            *("party_agent", "join", code, "--coordinator", self.url),
+            *("--home", str(self.home(party))),
+        )
+
+    def agent(self, party: str, *words: str) -> str:
+        return command("party_agent", *words, "--home", str(self.home(party)))
+
+    def wait_connected(self) -> None:
+        deadline = time.monotonic() + START_LIMIT_S
+        while True:
+            said = command(
+                *("coordinator", "parties", "--home", str(self.home("coordinator")), "--json")
+            )
+            if sum(bool(row["connected"]) for row in json.loads(said)) == len(PARTIES):
+                return
+            assert time.monotonic() < deadline, said
+            time.sleep(0.1)
+
+    def stop(self) -> None:
+        for process in self.processes.values():
+            process.send_signal(signal.SIGTERM)
+        for process in self.processes.values():
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    made = Cluster(tmp_path_factory.mktemp("cluster"))
+    try:
+        made.start_coordinator()
+        for party in PARTIES:
+            made.join(party, made.invite(party))
+            made.start(party, "party_agent", "run")
+        made.wait_connected()
+        yield made
+    finally:
+        made.stop()
+
+
+def canary_tables(folder: Path) -> dict[str, Path]:
+    """The breast tables with one row whose id and value stand nowhere else."""
+    files = {}
+    for name in ("guest", "host"):
+        lines = (BREAST / f"{name}.csv").read_text().splitlines()
+        cells = lines[1].split(",")
+        cells[0], cells[-1] = CANARY_ID, CANARY_VALUE
+        files[name] = folder / f"{name}.csv"
+        files[name].write_text("\n".join([lines[0], ",".join(cells), *lines[2:]]) + "\n")
+    return files
+
+
+def refusals(client: FlowClient) -> str:
+    with pytest.raises(FlowError) as refused:
+        client.submit(*example("hetero_lr"))
+    return str(refused.value)
+
+
+def test_a_cluster_refuses_until_owners_grant_then_runs_and_shows_nothing(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    client = FlowClient(cluster.url)
+    files = canary_tables(tmp_path)
+    owners = {"guest": "9999", "host": "10000"}
+    for name, party in owners.items():
+        with pytest.raises(FlowError, match="party-agent grant"):
+            client.upload(files[name], namespace="breast", name=name, party_id=party)
+        cluster.agent(party, "grant", "--what", "upload", "--table", "breast/*")
+    for name, party in owners.items():
+        taken = client.upload(files[name], namespace="breast", name=name, party_id=party)
+        assert client.wait(taken, timeout_s=DEADLINE_S) == "success"
+
+    said = refusals(client)
+    assert "party-agent grant" in said
+    for party, role in zip(PARTIES, ("guest", "host", "arbiter"), strict=True):
+        cluster.agent(party, "grant", "--role", role)
+    said = refusals(client)
+    assert "party-agent trust" in said
+    prints = {party: cluster.agent(party, "fingerprint").strip() for party in PARTIES}
+    for party in PARTIES:
+        for peer in PARTIES:
+            if peer != party:
+                assert prints[peer] in said
+                cluster.agent(party, "trust", peer, prints[peer])
+
+    job = client.submit(*example("hetero_lr"))
+    assert client.wait(job, timeout_s=DEADLINE_S) == "success", client.ask(
+        "tripact/job/why", {"job_id": job.job_id}
+    )
+    metrics = client.metrics(job.job_id, "evaluation_0")["train"]["hetero_lr_0"]["data"]
+    assert dict(metrics)["auc"] == pytest.approx(0.975, abs=0.002)
+    assert set(client.ledger(job.job_id)) == set(PARTIES)
+    search_for_canaries(cluster)
+
+
+def search_for_canaries(cluster: Cluster) -> None:
+    """Neither the coordinator's files nor its memory hold the planted id or value."""
+    wanted = [CANARY_ID.encode(), CANARY_VALUE.encode()]
+    # They are where they belong, so that the search could have found them.
+    kept = [path for path in cluster.home("9999").rglob("*.parquet")]
+    assert any(CANARY_ID.encode() in path.read_bytes() for path in kept)
+    files = [path for path in cluster.home("coordinator").rglob("*") if path.is_file()]
+    files += [cluster.root / "coordinator.out"]
+    for path in files:
+        content = path.read_bytes()
+        assert [canary for canary in wanted if canary in content] == [], path
+    found = in_memory(cluster.processes["coordinator"].pid, wanted)
+    assert found == set()
+
+
+def in_memory(pid: int, wanted: list[bytes]) -> set[bytes]:
+    """Which of `wanted` stand in the writable memory of a process (Linux)."""
+    found: set[bytes] = set()
+    maps = Path(f"/proc/{pid}/maps").read_text().splitlines()
+    with Path(f"/proc/{pid}/mem").open("rb", buffering=0) as memory:
+        for line in maps:
+            bounds, rights = line.split()[:2]
+            if not rights.startswith("rw") or line.endswith("[vvar]"):
+                continue
+            start, end = (int(bound, 16) for bound in bounds.split("-"))
+            try:
+                memory.seek(start)
+                content = memory.read(end - start)
+            except OSError:
+                continue
+            found |= {canary for canary in wanted if canary in content}
+    return found
+
+
+def test_a_code_is_good_once(cluster: Cluster, tmp_path: Path) -> None:
+    code = cluster.invite("777")
+    cluster.join("777", code)
+    done = subprocess.run(
+        [sys.executable, "-m", "party_agent", "join", code, "--coordinator", cluster.url]
+        + ["--home", str(tmp_path / "thief")],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert "used" in done.stdout + done.stderr
+
+
+def test_join_and_invite_show_the_same_fingerprints(cluster: Cluster) -> None:
+    coordinator = command("coordinator", "fingerprint", "--home", str(cluster.home("coordinator")))
+    said = cluster.join("778", cluster.invite("778"))
+    assert coordinator.strip() in said
+    assert cluster.agent("778", "fingerprint").strip() in said
+
+
+def test_a_party_that_did_not_join_is_told(cluster: Cluster) -> None:
+    dsl, conf = copy.deepcopy(example("hetero_lr"))
+    conf["role"]["host"] = [4242]
+    answer: dict[str, Any] = FlowClient(cluster.url).call(
+        "job/submit", {"job_dsl": dsl, "job_runtime_conf": conf}
+    )
+    assert answer["retcode"] == 103
+    assert "4242" in answer["retmsg"]
+    assert "coordinator invite" in answer["retmsg"]
+
+
+def test_keys_are_for_their_owners_eyes_only(cluster: Cluster) -> None:
+    for name in ("coordinator", *PARTIES):
+        mode = os.stat(cluster.home(name) / "identity.key").st_mode & 0o777
+        assert mode == 0o600
