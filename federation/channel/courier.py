@@ -82,7 +82,8 @@ class _Peer:
             self.granted = self.opening.expected
             self.unacknowledged = 0
         ack = Ack(self.granted, self.sealing.sequence, self.resend_due, self.ask_due)
-        self.ack_due = self.ask_due = self.resend_due = False
+        self.ack_due = crowded and self.ack_due  # what was kept back is still to be told
+        self.ask_due = self.resend_due = False
         return ack
 
 

@@ -31,7 +31,8 @@ class Faults:
     """How often, of all frames, something happens to one; each from 0 to 1.
 
     Attributes:
-        cut: everything in flight is lost, and all links resume.
+        cut: everything in flight is lost, and all links resume; or only what goes to and comes
+            from one of the frame's two seats, and only its link does.
         swap: the frame overtakes the one before it.
     """
 
@@ -44,6 +45,11 @@ class Faults:
 
     def __post_init__(self) -> None:
         self._random = random.Random(self.seed)  # noqa: S311  (faults, not secrets)
+
+    def victim(self, frame: Frame) -> str | None:
+        """Whose link is cut: one end of the frame's way, or everybody's (None)."""
+        ends = (None, str(frame.header.get("from")), str(frame.header.get("to")))
+        return self._random.choice(ends)
 
     def strike(self, chance: float) -> bool:
         """Whether it happens this time."""
@@ -74,11 +80,20 @@ class MemoryRelay:
         self._links[str(party)] = link = MemoryLink(self, str(party))
         return link
 
-    def cut(self) -> None:
-        """Lose everything in flight, as when the coordinator restarts."""
-        for link in self._links.values():
-            link.queue.clear()
-            link.put(Resumed())
+    def cut(self, name: str | None = None) -> None:
+        """Lose what is in flight, as when the coordinator, or one seat's agent, is cut off."""
+        for seat, link in self._links.items():
+            if name in (None, seat):
+                link.queue.clear()
+                link.put(Resumed())
+            else:
+                kept = [event for event in link.queue if _sender(event) != name]
+                link.queue.clear()
+                link.queue.extend(kept)
+        for frame in self._final_acks.frames():
+            link_back = self._links.get(str(frame.header.get("to")))
+            if name in (None, _sender(frame)) and link_back is not None:
+                link_back.put(frame)
 
     def carry(self, frame: Frame) -> None:
         """Take a frame over from the link of its sender."""
@@ -89,7 +104,7 @@ class MemoryRelay:
     def _carry(self, frame: Frame) -> None:
         faults = self._faults
         if faults.strike(faults.cut):
-            self.cut()
+            self.cut(faults.victim(frame))
         elif not faults.strike(faults.lose):
             answer = self._final_acks.answer(frame)
             if answer is not None:
@@ -107,6 +122,10 @@ class MemoryRelay:
     def forget(self, name: str) -> None:
         """A seat's link has closed."""
         self._links.pop(name, None)
+
+
+def _sender(event: Event) -> str | None:
+    return None if isinstance(event, Resumed) else str(event.header.get("from"))
 
 
 class MemoryLink:

@@ -100,15 +100,16 @@ class FinalAcks:
 
     An acknowledgement may be lost with the coordinator after the task that gave it has ended well.
     The agent then answers in its place with the very same frame; it needs no key for that. It looks
-    here before it hands a frame to a task, for a task that has said its last word reads no more.
+    here before it hands a frame to a task, for a task that has said its last word reads no more. An
+    agent whose way out was interrupted sends all `frames` once more, and forgets jobs that closed.
     """
 
     def __init__(self, limit: int = 4096) -> None:
         self._limit = limit
-        self._acks: OrderedDict[tuple[object, ...], Frame] = OrderedDict()
+        self._acks: OrderedDict[tuple[str, ...], Frame] = OrderedDict()
 
     def note(self, frame: Frame) -> None:
-        """Remember the last acknowledgement of each direction; other frames do not matter."""
+        """Remember a frame that a task sent, if it is a last word; other frames do not matter."""
         if frame.kind is not FrameKind.LETTER_ACK or frame.header.get("closed") is not True:
             return
         key = _direction(frame, "from", "to")
@@ -124,7 +125,16 @@ class FinalAcks:
             return self._acks.get(_direction(frame, "to", "from"))
         return None
 
+    def frames(self) -> list[Frame]:
+        """All last words, the oldest first."""
+        return list(self._acks.values())
 
-def _direction(frame: Frame, ours: str, theirs: str) -> tuple[object, ...]:
+    def forget(self, job_id: str) -> None:
+        """Drop the last words of a job that closed."""
+        for key in [key for key in self._acks if key[0] == job_id]:
+            del self._acks[key]
+
+
+def _direction(frame: Frame, ours: str, theirs: str) -> tuple[str, ...]:
     header = frame.header
     return tuple(str(header.get(name)) for name in ("job", "task", "version", ours, theirs))

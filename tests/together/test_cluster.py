@@ -2,7 +2,6 @@
 
 import copy
 import json
-import os
 import secrets
 import signal
 import subprocess
@@ -15,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from coordinator.client import FlowClient, FlowError
+from coordinator.client import FlowClient, FlowError, Submitted
+from coordinator.client.client import submitted
 from examples.running import START_LIMIT_S
 from tests.together.parts import BREAST, DEADLINE_S, example
 
@@ -130,6 +130,24 @@ def canary_tables(folder: Path) -> dict[str, Path]:
     return files
 
 
+def upload_at_home(client: FlowClient, file: Path, name: str, party: str) -> Submitted:
+    """Make a table of a file on the party's own machine; no row passes the coordinator."""
+    return submitted(
+        client.call(
+            "data/upload",
+            {
+                "file": str(file),
+                "namespace": "breast",
+                "table_name": name,
+                "head": 1,
+                "partition": 1,
+                "use_local_data": 0,
+                "party_id": party,
+            },
+        )
+    )
+
+
 def refusals(client: FlowClient) -> str:
     with pytest.raises(FlowError) as refused:
         client.submit(*example("hetero_lr"))
@@ -144,10 +162,9 @@ def test_a_cluster_refuses_until_owners_grant_then_runs_and_shows_nothing(
     owners = {"guest": "9999", "host": "10000"}
     for name, party in owners.items():
         with pytest.raises(FlowError, match="party-agent grant"):
-            client.upload(files[name], namespace="breast", name=name, party_id=party)
+            upload_at_home(client, files[name], name, party)
         cluster.agent(party, "grant", "--what", "upload", "--table", "breast/*")
-    for name, party in owners.items():
-        taken = client.upload(files[name], namespace="breast", name=name, party_id=party)
+        taken = upload_at_home(client, files[name], name, party)
         assert client.wait(taken, timeout_s=DEADLINE_S) == "success"
 
     said = refusals(client)
@@ -177,15 +194,15 @@ def search_for_canaries(cluster: Cluster) -> None:
     """Neither the coordinator's files nor its memory hold the planted id or value."""
     wanted = [CANARY_ID.encode(), CANARY_VALUE.encode()]
     # They are where they belong, so that the search could have found them.
-    kept = [path for path in cluster.home("9999").rglob("*.parquet")]
+    kept = list(cluster.home("9999").rglob("*.parquet"))
     assert any(CANARY_ID.encode() in path.read_bytes() for path in kept)
     files = [path for path in cluster.home("coordinator").rglob("*") if path.is_file()]
     files += [cluster.root / "coordinator.out"]
     for path in files:
         content = path.read_bytes()
         assert [canary for canary in wanted if canary in content] == [], path
-    found = in_memory(cluster.processes["coordinator"].pid, wanted)
-    assert found == set()
+    if sys.platform == "linux":
+        assert in_memory(cluster.processes["coordinator"].pid, wanted) == set()
 
 
 def in_memory(pid: int, wanted: list[bytes]) -> set[bytes]:
@@ -211,8 +228,10 @@ def test_a_code_is_good_once(cluster: Cluster, tmp_path: Path) -> None:
     code = cluster.invite("777")
     cluster.join("777", code)
     done = subprocess.run(
-        [sys.executable, "-m", "party_agent", "join", code, "--coordinator", cluster.url]
-        + ["--home", str(tmp_path / "thief")],
+        [
+            *(sys.executable, "-m", "party_agent", "join", code),
+            *("--coordinator", cluster.url, "--home", str(tmp_path / "thief")),
+        ],
         capture_output=True,
         text=True,
         timeout=60,
@@ -242,5 +261,5 @@ def test_a_party_that_did_not_join_is_told(cluster: Cluster) -> None:
 
 def test_keys_are_for_their_owners_eyes_only(cluster: Cluster) -> None:
     for name in ("coordinator", *PARTIES):
-        mode = os.stat(cluster.home(name) / "identity.key").st_mode & 0o777
-        assert mode == 0o600
+        mode = (cluster.home(name) / "identity.key").stat().st_mode
+        assert mode & 0o777 == 0o600

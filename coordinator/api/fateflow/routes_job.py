@@ -33,10 +33,11 @@ from coordinator.api.fateflow.rows import (
 )
 from coordinator.api.keys import JOBS, PUBLIC_URL, TRACKING
 from coordinator.domain.records import Job, JobFilter, Submitted, Task, TaskFilter
-from federation.errors import BadRequest, NotFound, TripactError
+from federation.errors import NotFound, TripactError
 from federation.spec.party import Party
 from federation.spec.status import ENDED, Status
 
+MOST_PAGED = 1_000_000
 MOST_ASKED_ALONE = 20
 """So many jobs are looked up one by one; for more, all are read at once."""
 
@@ -167,9 +168,7 @@ async def tasks(request: web.Request) -> web.Response:
 async def list_jobs(request: web.Request) -> web.Response:
     """A page of jobs, newest first."""
     body = await read_body(request)
-    limit, page = number_of(body, "limit", 0), number_of(body, "page", 1)
-    if limit < 0 or page < 1:
-        raise BadRequest("limit is 0 or more, page 1 or more")
+    limit, page = _page_of(body)
     newest_first = str(body.get("order", "desc")).lower() != "asc"
     jobs, count = await request.app[JOBS].jobs_page(
         page_filter(body), limit, page, newest_first=newest_first
@@ -180,9 +179,7 @@ async def list_jobs(request: web.Request) -> web.Response:
 async def list_tasks(request: web.Request) -> web.Response:
     """A page of tasks."""
     body = await read_body(request)
-    limit, page = number_of(body, "limit", 0), number_of(body, "page", 1)
-    if limit < 0 or page < 1:
-        raise BadRequest("limit is 0 or more, page 1 or more")
+    limit, page = _page_of(body)
     found = await request.app[JOBS].tasks(task_filter(body))
     shown = found[(page - 1) * limit : page * limit] if limit else found
     jobs = await _jobs_of(request, shown)
@@ -239,6 +236,14 @@ def _first(body: dict[str, Any], *names: str) -> dict[str, Any] | None:
             raise WrongArgument(f"{name} is an object, not {type(value).__name__}")
         return value
     return None
+
+
+def _page_of(body: dict[str, Any]) -> tuple[int, int]:
+    """How many rows a page has (0: all in one), and which page, from 1."""
+    limit, page = number_of(body, "limit", 0), number_of(body, "page", 1)
+    if not 0 <= limit <= MOST_PAGED or not 1 <= page <= MOST_PAGED:
+        raise WrongArgument(f"limit is 0 to {MOST_PAGED}, page 1 to {MOST_PAGED}")
+    return limit, page
 
 
 async def _jobs_of(request: web.Request, tasks: list[Task]) -> dict[str, Job]:

@@ -94,7 +94,7 @@ async def output_tables(request: web.Request) -> web.Response:
     seat = await _seat(request)
     if not await request.app[JOBS].find(JobFilter(job_id=seat[0])):
         return reply([], retcode=Retcode.EXCEPTION_ERROR, retmsg=NO_JOB)
-    found = _data_only(await request.app[TRACKING].outputs(*seat))
+    found = await request.app[TRACKING].outputs(*seat)
     return reply([output_row(table) for table in found])
 
 
@@ -103,7 +103,7 @@ async def download(request: web.Request) -> web.StreamResponse:
     body = await read_body(request)
     seat = seat_of(body)
     limit, head = number_of(body, "limit", -1), flag_of(body, "head", default=True)
-    found = _data_only(await request.app[TRACKING].outputs(*seat))
+    found = await request.app[TRACKING].outputs(*seat)
     if not found or limit == 0:
         return web.json_response({"retcode": 210, "retmsg": NO_DATA}, status=210)
     files = _csv_files(request, found, limit, head)
@@ -140,8 +140,8 @@ async def data_view(request: web.Request) -> web.Response:
     found = [
         table
         for component, role, party in newest
-        for table in _data_only(
-            await request.app[TRACKING].outputs(text_of(body, "job_id"), role, party, component)
+        for table in await request.app[TRACKING].outputs(
+            text_of(body, "job_id"), role, party, component
         )
     ]
     if not found:
@@ -218,11 +218,6 @@ async def _log_files(request: web.Request, job: Job) -> AsyncIterator[bytes]:
             if sent:
                 raise
             yield archive.entry(f"{folder}/NOT_FETCHED.log", f"{error.message}\n".encode())
-
-
-def _data_only(tables: list[OutputTable]) -> list[OutputTable]:
-    """Without the caches, which no client of FATE knows as tables."""
-    return [table for table in tables if table.kind == "data"]
 
 
 def _points(metric: MetricSet) -> list[list[Any]]:

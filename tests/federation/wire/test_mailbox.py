@@ -109,3 +109,12 @@ def test_the_oldest_last_words_are_forgotten_first() -> None:
     final.note(Frame(FrameKind.LETTER_ACK, word))
     assert final.answer(letter()) is None
     assert final.answer(Frame(FrameKind.LETTER, other.header())) is not None
+
+
+def test_last_words_can_be_said_again_until_their_job_is_forgotten() -> None:
+    final, last = FinalAcks(), ack(Ack(3, closed=True))
+    final.note(last)
+    final.forget("another job")
+    assert final.frames() == [last]
+    final.forget("job")
+    assert final.frames() == []
