@@ -601,28 +601,6 @@ class AgentRestarted(Unavailable):
         super().__init__("the agent was started anew while the task ran; rerun the job")
 
 
-class AuditBroken(Unavailable):
-    """The record of what left a party was changed after it was written."""
-
-    code = "audit_broken"
-
-    def __init__(self, job_id: str, line: int) -> None:
-        super().__init__(
-            f"the record of letters of job {job_id} was changed or cut at line {line}",
-            job_id=job_id,
-            line=line,
-        )
-
-
-class DamagedModel(Unavailable):
-    """A stored model or cache is not as it was written."""
-
-    code = "damaged_model"
-
-    def __init__(self, name: str) -> None:
-        super().__init__(f"{name} is damaged in the store; train it again", name=name)
-
-
 class DamagedTable(Unavailable):
     """A stored table is not as it was written."""
 

@@ -7,14 +7,17 @@ number of partitions (kept for FATE's clients, there is always one file) stand i
 metadata; nothing else remembers them. Local: nothing here leaves the party.
 """
 
+import errno
 import json
 import os
 import secrets
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import IO, Any
+from urllib.parse import unquote
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -36,6 +39,7 @@ MOST_PARTITIONS = 1023
 _SUFFIX = ".parquet"
 _METADATA = b"tripact table"
 _STALE_S = 3600.0
+_NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.EXDEV)
 
 
 class TableStore:
@@ -123,6 +127,26 @@ class TableStore:
         finally:
             temporary.unlink(missing_ok=True)
 
+    def link(self, old: TableName, new: TableName) -> StoredTable:
+        """Give a table another name beside its own; the rows are not copied.
+
+        Dropping one of the names leaves the other.
+
+        Raises:
+            TableNotFound: there is no table `old`.
+            TableExists: there is a table `new`.
+        """
+        source = self._path(old.namespace, old.name)
+        target = self._path(new.namespace, new.name)
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            linked = _publish(source, target, replace=False)
+        except FileNotFoundError:
+            raise TableNotFound(old.namespace, old.name) from None
+        if not linked:
+            raise TableExists(new.namespace, new.name)
+        return self.stored(new)
+
     def drop(self, namespace: str, name: str) -> bool:
         """Delete a table; whether there was one. Who is reading it reads on."""
         path = self._path(namespace, name)
@@ -202,7 +226,7 @@ class TableStore:
         found = []
         for path in self._root.glob(f"{folder}/[!.]*{_SUFFIX}"):
             try:
-                stored = _info(path, path.parent.name, path.stem)
+                stored = _info(path)
             except DamagedTable:
                 continue
             found += [stored] if stored else []
@@ -271,26 +295,36 @@ def _note(namespace: str, name: str, schema: Schema, partitions: int) -> dict[by
     return {_METADATA: json.dumps(note, ensure_ascii=False).encode()}
 
 
-def _info(path: Path, namespace: str, name: str) -> StoredTable | None:
+def _info(path: Path, namespace: str = "", name: str = "") -> StoredTable | None:
     try:
         with pq.ParquetFile(path) as file:
-            return _stored(file, path)
+            return _stored(file, path, namespace, name)
     except FileNotFoundError:
         return None
     except (pa.ArrowException, KeyError, ValueError):
         raise DamagedTable(namespace, name) from None
 
 
-def _stored(file: pq.ParquetFile, path: Path) -> StoredTable:
+def _stored(file: pq.ParquetFile, path: Path, namespace: str = "", name: str = "") -> StoredTable:
+    """What the file says; its names are those of its path, the noted ones where that is cut."""
     note: dict[str, Any] = json.loads(file.metadata.metadata[_METADATA])
     return StoredTable(
-        name=TableName(namespace=note["namespace"], name=note["name"]),
+        name=TableName(
+            namespace=namespace or _name_of(path.parent.name) or note["namespace"],
+            name=name or _name_of(path.name.removesuffix(_SUFFIX)) or note["name"],
+        ),
         schema=Schema.from_json(note["schema"]),
         rows=file.metadata.num_rows,
         partitions=note["partitions"],
         size_bytes=path.stat().st_size,
         created_ms=note["created_ms"],
     )
+
+
+def _name_of(encoded: str) -> str | None:
+    """The name that has this file name; None where the name was too long for one."""
+    name = unquote(encoded)
+    return name if file_name(name) == encoded else None
 
 
 def _new_file(path: Path) -> tuple[Path, IO[bytes]]:
@@ -315,6 +349,11 @@ def _publish(temporary: Path, path: Path, *, replace: bool) -> bool:
             path.hardlink_to(temporary)
         except FileExistsError:
             return False
+        except OSError as error:
+            if error.errno not in _NO_LINKS or path.exists():
+                raise
+            shutil.copyfile(temporary, path.with_name(copy := f".{secrets.token_hex(12)}.part"))
+            path.with_name(copy).replace(path)
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)

@@ -185,6 +185,27 @@ def test_a_dropped_table_is_gone_and_so_is_its_empty_folder(tmp_path: Path) -> N
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_linked_table_has_its_own_name_and_outlives_the_first(tmp_path: Path) -> None:
+    store = TableStore(tmp_path)
+    first, second = TableName(namespace="n", name="t"), TableName(namespace="o/ut", name="%2E")
+    store.write("n", "t", raw(4))
+    assert store.link(first, second).name == second
+    assert [table.name for table in store.list()] == [first, second]
+    assert store.drop("n", "t")
+    assert store.open("o/ut", "%2E").rows == 4
+    with pytest.raises(TableNotFound):
+        store.link(first, TableName(namespace="n", name="v"))
+
+
+def test_a_link_does_not_take_the_place_of_a_table(tmp_path: Path) -> None:
+    store = TableStore(tmp_path)
+    store.write("n", "t", raw(4))
+    store.write("n", "u", raw(2))
+    with pytest.raises(TableExists):
+        store.link(TableName(namespace="n", name="t"), TableName(namespace="n", name="u"))
+    assert store.open("n", "u").rows == 2
+
+
 def test_a_damaged_file_is_named_and_left_out_of_lists(tmp_path: Path) -> None:
     store = TableStore(tmp_path)
     store.write("n", "t", raw())
