@@ -60,7 +60,8 @@ class _Peer:
         self.turn = asyncio.Lock()
         self.news = asyncio.Event()
         self.left = False
-        self.to_resend: list[Frame] = []
+        self.next_out = 0
+        self.rows: dict[int, LedgerRow] = {}
         self.ack_due = self.ask_due = self.resend_due = False
         self.granted = 0
         self.unacknowledged = 0
@@ -147,10 +148,11 @@ class Courier:
                     await self._room(peer, min(len(data), most), tag)
                     if peer.left:
                         return
-                    frame = next(frames)
-                    peer.outbox.keep(frame)
+                    if not kept:
+                        peer.rows[peer.sealing.sequence] = row
+                    peer.outbox.keep(next(frames))
                     kept += 1
-                    await self._link.send(_with_row(frame, row) if kept == 1 else frame)
+                    await self._transmit(peer)
             except BaseException:
                 if 0 < kept < parts:
                     self._fail(LetterCutShort(str(receiver)))
@@ -319,7 +321,7 @@ class Courier:
         else:
             peer.outbox.acknowledge(ack.received)
             if ack.resend and ack.received == peer.outbox.acknowledged:
-                peer.to_resend = peer.outbox.frames()
+                peer.next_out = ack.received
             if ack.sent > peer.opening.expected:
                 peer.miss()
             peer.ack_due |= ack.ask
@@ -342,13 +344,23 @@ class Courier:
             self._fail(error)
 
     async def _write_to(self, peer: _Peer) -> None:
-        resend, peer.to_resend = peer.to_resend, []
-        for frame in resend:
-            if frame.header["seq"] >= peer.outbox.acknowledged:
-                await self._link.send(frame)
+        await self._transmit(peer)
         crowded = self._is_crowded()
         if peer.ask_due or peer.resend_due or (peer.ack_due and not crowded):
             await self._tell(peer, peer.next_ack(crowded=crowded))
+
+    async def _transmit(self, peer: _Peer) -> None:
+        """Send what is kept, in order, from where the peer has last asked for it.
+
+        New parts and repeated ones leave in one order: a new part that overtook a repeated one
+        would be refused, and nobody would know.
+        """
+        peer.next_out = max(peer.next_out, peer.outbox.acknowledged)
+        while (frame := peer.outbox.get(peer.next_out)) is not None:
+            row = peer.rows.pop(peer.next_out, None)
+            peer.next_out += 1
+            await self._link.send(frame if row is None else _with_row(frame, row))
+            peer.next_out = max(peer.next_out, peer.outbox.acknowledged)
 
     def _ask(self, peer: _Peer) -> None:
         peer.ask()

@@ -35,6 +35,8 @@ class Link(Protocol):
     async def send(self, frame: Frame) -> None:
         """Hand over one frame; returns when it has left this process.
 
+        Frames leave in the order of the calls, also when calls do not wait for each other.
+
         Raises:
             LinkClosed: it never will.
         """

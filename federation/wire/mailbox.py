@@ -90,9 +90,10 @@ class Outbox:
             news = True
         return news
 
-    def frames(self) -> list[Frame]:
-        """All parts that are kept, the oldest first: what to send again."""
-        return list(self._frames)
+    def get(self, sequence: int) -> Frame | None:
+        """The part of that number, if it is kept."""
+        index = sequence - self._first
+        return self._frames[index] if 0 <= index < len(self._frames) else None
 
 
 class FinalAcks:

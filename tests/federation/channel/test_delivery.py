@@ -72,7 +72,7 @@ def test_whatever_the_way_does_no_letter_is_lost_or_doubled(
 
 
 @given(st.integers(0, 2**32))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_a_way_that_is_cut_and_resumes_needs_no_clock(seed: int) -> None:
     bounds = Bounds(window_bytes=2000, part_bytes=500, resend_after_s=NEVER_S, flush_s=20)
     asyncio.run(exchange([300, 0, 200, 5, 100], bounds, MemoryRelay(Faults(seed, cut=0.05))))

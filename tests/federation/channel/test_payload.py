@@ -2,7 +2,7 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from pydantic import Field, ValidationError
@@ -160,6 +160,7 @@ wires = st.recursive(
 
 
 @given(wires, st.sampled_from([Outer, Inner, Encrypted, PublicKey, list[int], dict[str, Inner]]))
+@settings(deadline=None)
 def test_whatever_a_peer_sends_is_loaded_or_refused_by_name(wire: Any, payload: Any) -> None:
     try:
         message(payload).load(wire, KeyRing(), SENDER)

@@ -40,13 +40,13 @@ values = st.recursive(
 
 
 @given(values)
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 def test_a_value_comes_back_as_it_was(value: Any) -> None:
     assert decode(encode(value)) == value
 
 
 @given(arrays)
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 def test_an_array_comes_back_with_its_numbers_shape_and_type(array: np.ndarray) -> None:
     back = decode(encode({"a": array}))["a"]
     assert back.dtype == array.dtype.newbyteorder("<")

@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from federation.errors import MalformedMessage
@@ -18,12 +18,14 @@ def stream_bytes(*many: Frame) -> bytes:
 
 
 @given(frames)
+@settings(deadline=None)
 def test_a_frame_comes_back_as_it_was(frame: Frame) -> None:
     back = unpack(pack_bytes(frame))
     assert (back.kind, back.header, bytes(back.body)) == (frame.kind, frame.header, frame.body)
 
 
 @given(st.lists(frames, max_size=5), st.lists(st.integers(1, 50), min_size=1, max_size=20))
+@settings(deadline=None)
 def test_a_stream_gives_the_same_frames_however_it_is_cut(
     sent: list[Frame], cuts: list[int]
 ) -> None:

@@ -2,7 +2,7 @@ import tracemalloc
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from federation.errors import AlteredLetter, LetterTooLarge, MalformedMessage
@@ -25,6 +25,7 @@ def part(key: SealingKey, number: int, last: bool, size: int, data: bytes, tag: 
 
 
 @given(st.lists(st.binary(max_size=100), min_size=1, max_size=5), st.integers(1, 40))
+@settings(deadline=None)
 def test_letters_come_back_whole_and_in_order(contents: list[bytes], part_bytes: int) -> None:
     key, there, got, left = SealingKey(KEY, HERE), reader(), [], 0
     for data in contents:
