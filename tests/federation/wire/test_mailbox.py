@@ -48,6 +48,7 @@ def test_one_letter_always_fits() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, 2000), st.integers(0, 5)), max_size=40))
+@settings(deadline=None)
 def test_an_outbox_keeps_exactly_what_was_not_acknowledged(steps: list[tuple[int, int]]) -> None:
     box, received = Outbox(window_bytes=5000), 0
     sent: list[Frame] = []
