@@ -78,12 +78,12 @@ class Audit:
         path = self.path(job_id)
         if not path.exists():
             return []
-        found = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        found = [row for row in map(_row, _lines(path)) if row]
         hidden = ("hash", "previous", "inside")
         return [
             {name: value for name, value in row.items() if name not in hidden}
             for row in found
-            if not row["inside"]
+            if not row.get("inside")
         ]
 
 
@@ -116,7 +116,10 @@ class _Chain:
     def __init__(self, path: Path) -> None:
         known = verify(path) if path.exists() else Verdict(0, _START)
         self.rows, self.head = known.rows, known.head
-        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        size = os.fstat(self._file).st_size
+        if size and os.pread(self._file, 1, size - 1) != b"\n":
+            os.write(self._file, b"\n")  # what a power cut left of a line stays a line of its own
 
     def append(self, row: dict[str, Any]) -> None:
         row["previous"] = self.head
@@ -135,6 +138,15 @@ def _lines(path: Path) -> Iterator[str]:
     with path.open(encoding="utf-8", errors="replace") as file:
         for line in file:
             yield line.rstrip("\n")
+
+
+def _row(line: str) -> dict[str, Any] | None:
+    """What a line says; None if it is none."""
+    try:
+        said = json.loads(line)
+    except ValueError:
+        return None
+    return said if isinstance(said, dict) else None
 
 
 def _written(row: dict[str, Any]) -> str:

@@ -101,6 +101,6 @@ def _files_of(root: Path, role: str) -> Iterator[Path]:
 
 
 def _shown(value: Any) -> str:
-    if isinstance(value, str) and value and " " not in value:
+    if isinstance(value, str) and value and value.isprintable() and " " not in value:
         return value
     return json.dumps(value, ensure_ascii=False, default=str)
