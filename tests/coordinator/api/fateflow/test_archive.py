@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from aiohttp import ClientPayloadError, web
 from aiohttp.test_utils import TestClient
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coordinator.api.fateflow import archive
@@ -65,6 +65,7 @@ async def test_archives_of_two_parties_become_one() -> None:
     }
 
 
+@settings(max_examples=40, deadline=None)
 @given(
     files=st.dictionaries(
         st.from_regex(r"[a-z]{1,8}(/[a-z]{1,8})?", fullmatch=True),
