@@ -16,6 +16,7 @@ import urllib.parse
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeGuard
 
 import structlog
 
@@ -32,6 +33,7 @@ LOCK_FILE = "lock"
 JOINED_FILE = "joined.json"
 LOG_FILE = "agent.out"
 STOP_S = 1.5
+LOOK_AGAIN_S = 1.0
 TAIL_CHARS = 400
 
 
@@ -90,10 +92,14 @@ class LocalAgents:
                 return
             if not self._open:
                 raise PartyNotConnected(party_id)
-            process = self._processes.get(party_id)
-            if (process is None or process.returncode is not None) and not self._runs(party_id):
-                await self._launch(party_id)
-            await self._arrive(party_id)
+            loop = asyncio.get_running_loop()
+            deadline = loop.time() + self._plan.arrival_s
+            while (left_s := deadline - loop.time()) > 0:
+                if not self._pid(party_id):
+                    await self._launch(party_id)
+                if await self._arrives(party_id, min(left_s, LOOK_AGAIN_S)):
+                    return
+            raise PartyNotConnected(party_id)
 
     async def stop(self) -> None:
         """End every agent, and with it the processes of its tasks; within two seconds."""
@@ -135,19 +141,21 @@ class LocalAgents:
             )
         log.info("agent started", party_id=party_id, pid=process.pid, home=str(home))
 
-    async def _arrive(self, party_id: str) -> None:
-        """Wait until the agent links, or ends."""
-        arrival = asyncio.ensure_future(self._links.arrival(party_id, self._plan.arrival_s))
+    async def _arrives(self, party_id: str, within_s: float) -> bool:
+        """Whether the agent links; one that was left by another coordinator may end meanwhile.
+
+        Raises:
+            LocalAgentFailed: the agent we started ended.
+        """
+        arrival = asyncio.ensure_future(self._links.arrival(party_id, within_s))
         process = self._processes.get(party_id)
-        end = asyncio.ensure_future(process.wait()) if process is not None else None
+        end = asyncio.ensure_future(process.wait()) if _lives(process) else None
         try:
             waiting = {arrival} if end is None else {arrival, end}
             await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-            ended = end is not None and end.done() and not arrival.done()
-            if ended and process is not None and process.returncode != RUNNING_ALREADY:
-                raise self._failed(party_id, process.returncode or 0)
-            if not await arrival:
-                raise PartyNotConnected(party_id)
+            if end is not None and end.done() and end.result() != RUNNING_ALREADY:
+                raise self._failed(party_id, end.result())
+            return await arrival
         finally:
             arrival.cancel()
             if end is not None:
@@ -177,12 +185,16 @@ class LocalAgents:
 
     def _pid(self, party_id: str) -> int | None:
         process = self._processes.get(party_id)
-        if process is not None and process.returncode is None:
+        if _lives(process):
             return process.pid
         return _lock_holder(self._plan.home(party_id) / LOCK_FILE)
 
     def _runs(self, party_id: str) -> bool:
         return _lock_holder(self._plan.home(party_id) / LOCK_FILE) is not None
+
+
+def _lives(process: asyncio.subprocess.Process | None) -> TypeGuard[asyncio.subprocess.Process]:
+    return process is not None and process.returncode is None
 
 
 def _lock_holder(file: Path) -> int | None:
