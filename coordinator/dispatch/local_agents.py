@@ -126,6 +126,8 @@ class LocalAgents:
             environment[CODE_VARIABLE] = await self._parties.invite(
                 party_id, CODE_VALID_S, replace=True
             )
+            # What the home says of an earlier join is no longer true.
+            (home / JOINED_FILE).unlink(missing_ok=True)
         command = ["run", "--home", str(home), "--coordinator", self._url, "--standalone"]
         command += ["--tables", str(self._plan.tables)]
         command += ["--orphan-timeout", f"{self._plan.orphan_s:g}"]
