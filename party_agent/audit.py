@@ -105,6 +105,8 @@ def verify(path: Path, expected: tuple[int, str] | None = None) -> Verdict:
         if _hash(head, _written(said)) != claimed:
             return Verdict(rows, head, f"line {number} was altered")
         head, rows = claimed, rows + 1
+        if expected is not None and rows == expected[0] and head != expected[1]:
+            return Verdict(rows - 1, head, f"line {number} or one before it was written anew")
     if expected is not None and rows < expected[0]:
         return Verdict(rows, head, f"{expected[0] - rows} lines are missing at the end")
     return Verdict(rows, head)

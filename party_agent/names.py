@@ -14,7 +14,8 @@ def file_name(name: str) -> str:
     """
     if not name:
         raise ValueError("a name is not empty")
-    safe = quote(name, safe=" #@+=,")
+    # A tilde only ever marks a name that was cut, so that no name can be written to look like one.
+    safe = quote(name, safe=" #@+=,").replace("~", "%7E")
     if safe.startswith("."):
         safe = f"%2E{safe[1:]}"
     if len(safe) <= _LONGEST:
