@@ -37,3 +37,5 @@ def set_up_logs(level: str, form: Format) -> None:
         structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processor=renderer)
     )
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    # Whether there is one is decided where requests are served.
+    logging.getLogger("aiohttp.access").setLevel(logging.INFO)

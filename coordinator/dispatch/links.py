@@ -77,6 +77,7 @@ class Links:
         self._arrivals: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
         self._jobs: JobEvents | None = None
         self._open = False
+        self._opened_s = 0.0
         self.calls = Calls(self.find)
         self._relay = Relay(store, self.find, meters)
 
@@ -86,6 +87,7 @@ class Links:
         """Let agents in; what they report goes to `jobs`."""
         self.catalogue = await self._guard.parties.catalogue()
         self._jobs = jobs
+        self._opened_s = asyncio.get_running_loop().time()
         self._open = True
 
     async def close(self, code: str, message: str) -> None:
@@ -111,8 +113,9 @@ class Links:
         return list(self._attached)
 
     def expected(self, party_id: str) -> bool:
-        """Whether the agent is away, and not yet lost."""
-        return party_id in self._timers
+        """Whether the agent is away and not yet lost, or may still be dialling in at our start."""
+        young = asyncio.get_running_loop().time() < self._opened_s + self._limits.grace_s
+        return young or party_id in self._timers
 
     def wake(self, party_id: str) -> None:
         """The party's orders are to be looked at."""
