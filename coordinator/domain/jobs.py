@@ -289,10 +289,12 @@ class Jobs:
         until_ms, seen = self._clock() + wait_s * 1000, 0
         while True:
             job = await self.get(job_id)
-            left_s = (until_ms - self._clock()) / 1000
-            if job.status is not Status.WAITING or left_s <= 0:
+            if job.status is not Status.WAITING:
                 return job
-            seen = await self._store.await_event(job_id, seen, left_s)
+            left_s = max((until_ms - self._clock()) / 1000, 0)
+            before, seen = seen, await self._store.await_event(job_id, seen, left_s)
+            if seen == before:
+                return await self.get(job_id)
 
     async def _change(self, job_id: str, event: Event) -> Changes | None:
         async def change(tx: Tx) -> Changes | None:
