@@ -328,3 +328,24 @@ async def test_rows_without_labels_are_predicted_all_the_same(
     table = (await play(hetero_lr, {}, ports))[bench.guest].data[0]
     assert np.isnan(table.label).all()
     assert np.isfinite(table.numbers("predict_score")).all()
+
+
+async def test_a_model_at_the_guest_alone_is_no_warm_start(
+    play: Any, bench: Any, trained: Any
+) -> None:
+    ports = bench.drawn(34, [2, 3]).ports()
+    ports[bench.guest] |= {"model": trained[bench.guest].model}
+    with pytest.raises(DataProblem, match="do not start from models of one training"):
+        await play(hetero_lr, {**bench.quiet, "max_iter": 3}, ports)
+
+
+async def test_inputs_that_mean_different_stages_are_told(
+    play: Any, bench: Any, trained: Any
+) -> None:
+    ports = bench.drawn(34, [2, 3]).ports("test_data")
+    ports[bench.guest] |= {"model": trained[bench.guest].model}
+    ports[bench.hosts[0]] = bench.drawn(34, [2, 3]).ports()[bench.hosts[0]]
+    with pytest.raises(
+        DataProblem, match="inputs mean predict and this host's mean fit"
+    ):
+        await play(hetero_lr, bench.quiet, ports)

@@ -1,0 +1,273 @@
+"""How guest, hosts and arbiter of HeteroLR train: one model, or one for each class.
+
+The guest leads: it checks rows, labels, widths and batches, then tells everyone the course, so that
+parties whose parameters differ do not wait for each other in vain. Who learns what stands in the
+header of the component.
+"""
+
+import asyncio
+from dataclasses import dataclass
+
+import numpy as np
+
+from federation.channel import Channel
+from federation.components.common.following import TRAIN, VALIDATE, Following
+from federation.components.component import Report
+from federation.components.linear.batches import (
+    Batch,
+    check_batches,
+    is_drawn,
+    whole_batches,
+)
+from federation.components.linear.convergence import LOSS_RULES
+from federation.components.linear.letters import Course, HostBatch, UnfitLetter
+from federation.components.linear.link import LOGISTIC
+from federation.components.linear.lr_model import Logistic, predictions
+from federation.components.linear.optimizers import first_weights
+from federation.components.linear.params import LogisticParams
+from federation.components.linear.parts import Side, Trained, check_same_ids, scored
+from federation.components.linear.rows import Rows, class_name, classes_of, labels_of
+from federation.components.linear.training import (
+    Followed,
+    Progress,
+    receive_batch,
+    train_as_arbiter,
+    train_as_guest,
+    train_as_host,
+)
+from federation.components.statistics.metrics import EvalType
+from federation.crypto import PublicKey, generate_keypair
+from federation.errors import DataProblem, InvalidParameters, Problem
+from federation.tables import Table
+from federation.tables.table import Vector
+
+
+@dataclass(slots=True)
+class GuestFit:
+    """A training as the guest leads it."""
+
+    ch: Channel
+    p: LogisticParams
+    stages: dict[str, Rows]
+    report: Report
+    before: Logistic | None
+
+    async def run(self) -> Logistic:
+        """Check rows and batches, set the course, train every model.
+
+        Raises:
+            DataProblem: rows or labels can not be learned from.
+            InvalidParameters: early_stop asks for a loss that several hosts do not have.
+            BatchTooSmall: a host could compute labels.
+        """
+        ch, p, rows = self.ch, self.p, self.stages[TRAIN]
+        classes = self._classes()
+        intercept = p.init_param.fit_intercept if self.before is None else self.before.intercept
+        if not rows.width and not intercept:
+            raise DataProblem("the guest has no feature; set fit_intercept")
+        batches = await self._batches()
+        course = self._course(classes, batches)
+        for peer in (ch.arbiter, *ch.hosts):
+            await peer.send("course", course)
+        for stage, stage_rows in self.stages.items():
+            await check_same_ids(ch.scope(stage), stage_rows)
+        for number, batch in enumerate(batches):
+            taken = None if batch.size == rows.count else batch.rows
+            letter = HostBatch(rows=taken, size=batch.size)
+            await ch.scope("batches", number).hosts.send("batch", letter)
+        key = await _key(ch)
+        side = Side.of(rows, LOGISTIC, p, course, key, intercept=intercept)
+        models = []
+        for number, positive in enumerate(classes[1:] if len(classes) == 2 else classes):
+            first = first_weights(rows.width, p, intercept=intercept)
+            one = await train_as_guest(
+                ch.scope("model", number),
+                side,
+                np.where(rows.label == positive, 1.0, -1.0),
+                first if self.before is None else self.before.models[number].weights,
+                start=course.starts[number],
+                batches=batches,
+                followed=self._followed(number, float(positive), course),
+                progress=_progress(self.report, number, course),
+            )
+            models.append(one)
+        return Logistic(rows.names, intercept, tuple(classes.tolist()), tuple(models))
+
+    async def predicted(self, trained: Logistic) -> Table:
+        """Predictions of the training rows, and of the held-out ones after them."""
+        tables = []
+        for stage, rows in self.stages.items():
+            there = self.ch.scope("final", stage)
+            scores = await scored(there, rows, trained.weights, intercept=trained.intercept)
+            threshold = self.p.predict_param.threshold
+            tables.append(
+                predictions(rows, scores, trained.classes, threshold=threshold, stage=stage)
+            )
+        return Table.stacked(tables)
+
+    def _classes(self) -> Vector:
+        classes = classes_of(self.stages[TRAIN].label)
+        if VALIDATE in self.stages:
+            labels_of(self.stages[VALIDATE].label)
+        if self.before is not None and self.before.classes != tuple(classes.tolist()):
+            raise DataProblem("the labels are not those the model was made with")
+        return classes
+
+    async def _batches(self) -> list[Batch]:
+        """The batches of every epoch, none if each draws its own; refused if they tell labels."""
+        ch, p, rows = self.ch, self.p, self.stages[TRAIN]
+        if p.early_stop in LOSS_RULES and len(ch.hosts) > 1:
+            raise InvalidParameters([Problem("early_stop", _NO_LOSS)])
+        widths: list[int] = await ch.hosts.gather("width")
+        for peer, width in zip(ch.hosts, widths, strict=True):
+            if width < 1:
+                raise UnfitLetter("width", peer.party)
+        drawn = is_drawn(rows.count, p)
+        batches = [] if drawn else whole_batches(rows.ranks, p, max(widths))
+        sizes = [p.batch_size] if drawn else [batch.size for batch in batches]
+        check_batches(sizes, widths, [str(peer.party) for peer in ch.hosts])
+        return batches
+
+    def _course(self, classes: Vector, batches: list[Batch]) -> Course:
+        p, callbacks = self.p, self.p.following
+        count = 1 if len(classes) == 2 else len(classes)
+        starts = [0] * count
+        if self.before is not None:
+            starts = [model.iters for model in self.before.models]
+            self.report.log("training goes on from a model", epochs_so_far=max(starts))
+            if min(starts) >= p.max_iter:
+                self.report.log("the model has seen max_iter epochs already; raise max_iter")
+        if callbacks.checkpoints:
+            self.report.log("ModelCheckpoint has no effect: only the last model is kept")
+        follows = [epoch for epoch in range(p.max_iter) if callbacks.follows(epoch)]
+        return Course(
+            stage="fit",
+            starts=starts,
+            epochs=p.max_iter,
+            batches=len(batches) or 1,
+            drawn=not batches,
+            loss=len(self.ch.hosts) == 1,
+            rule=p.early_stop,
+            follows=follows,
+            stages=list(self.stages),
+            stops_early=callbacks.early_stopping_rounds is not None,
+        )
+
+    def _followed(self, number: int, positive: float, course: Course) -> Followed:
+        prefix = "" if len(course.starts) == 1 else f"class_{class_name(positive)}."
+        deciding = VALIDATE if VALIDATE in self.stages else TRAIN
+        labels = {
+            stage: (labels_of(rows.label) == positive).astype(np.float64)
+            for stage, rows in self.stages.items()
+            if course.follows
+        }
+        following = Following(self.p.following, EvalType.BINARY, deciding, prefix)
+        return Followed(self.stages, labels, following, self.report)
+
+
+_NO_LOSS = "diff and abs need the loss, which several hosts do not have; use weight_diff"
+
+
+async def fit_as_host(
+    ch: Channel, p: LogisticParams, stages: dict[str, Rows], before: Logistic | None, report: Report
+) -> Logistic:
+    """A host's side of the whole training, and its scores for the predictions after it."""
+    rows = stages[TRAIN]
+    await ch.guest.send("width", rows.width)
+    course = await receive_course(ch, "fit")
+    absent = [stage for stage in course.stages if stage not in stages]
+    if absent:
+        raise DataProblem(
+            f"the guest has {absent[0]} data and this host has none; bind it here too"
+        )
+    stages = {stage: stages[stage] for stage in course.stages}
+    for stage, stage_rows in stages.items():
+        await check_same_ids(ch.scope(stage), stage_rows)
+    batches = []
+    if not course.drawn:
+        batches = [
+            await receive_batch(ch.scope("batches", number), rows)
+            for number in range(course.batches)
+        ]
+    known = 0 if before is None else len(before.models)
+    if known != (len(course.starts) if any(course.starts) else 0):
+        raise DataProblem("guest and host do not start from models of one training")
+    side = Side.of(rows, LOGISTIC, p, course, await _key(ch), intercept=False)
+    models: list[Trained] = []
+    for number, start in enumerate(course.starts):
+        first = first_weights(rows.width, p, intercept=False)
+        one = await train_as_host(
+            ch.scope("model", number),
+            side,
+            first if before is None else before.models[number].weights,
+            start=start,
+            batches=batches,
+            stages=stages,
+            progress=_progress(report, number, course),
+        )
+        models.append(one)
+    trained = Logistic(rows.names, False, (), tuple(models))
+    for stage, stage_rows in stages.items():
+        there = ch.scope("final", stage)
+        await scored(there, stage_rows, trained.weights, intercept=False)
+    return trained
+
+
+async def fit_as_arbiter(
+    ch: Channel, p: LogisticParams, course: Course, report: Report
+) -> Logistic:
+    """The arbiter's side of the whole training: a new key, then model after model."""
+    for warning in p.encrypt_param.warnings:
+        report.log(warning)
+    method, bits = p.encrypt_param.scheme, p.encrypt_param.bits
+    public, private = await asyncio.to_thread(generate_keypair, method, bits)
+    ch.keyring.add(public)
+    for peer in (ch.guest, *ch.hosts):
+        await peer.send("public_key", public)
+    models = []
+    for number, start in enumerate(course.starts):
+        one = await train_as_arbiter(
+            ch.scope("model", number),
+            p,
+            course,
+            private,
+            start=start,
+            metric=_of_model("loss", number, course),
+            report=report,
+            progress=_progress(report, number, course),
+        )
+        models.append(one)
+    return Logistic((), False, (), tuple(models))
+
+
+async def receive_course(ch: Channel, stage: str) -> Course:
+    """How the guest lets the run go.
+
+    Raises:
+        DataProblem: it runs another stage than this host's inputs mean.
+    """
+    course: Course = await ch.guest.receive("course")
+    if course.stage != stage:
+        raise DataProblem(
+            f"the guest's inputs mean {course.stage} and this host's mean {stage}; "
+            "bind the same inputs at all parties"
+        )
+    return course
+
+
+async def _key(ch: Channel) -> PublicKey:
+    key: PublicKey = await ch.arbiter.receive("public_key")
+    ch.keyring.add(key)
+    return key
+
+
+def _of_model(metric: str, number: int, course: Course) -> str:
+    """The metric's name, with the model's number where there are several."""
+    return metric if len(course.starts) == 1 else f"{metric}.{number}"
+
+
+def _progress(report: Report, number: int, course: Course) -> Progress:
+    def told(done: int) -> None:
+        report.progress(number * course.epochs + done, len(course.starts) * course.epochs)
+
+    return told
