@@ -22,9 +22,7 @@ and every other party of the job; a `refuse` fits as soon as one of them is name
 `what` tells which question a rule answers: `job` (the default), `upload` (a table is made here), or
 `read` (rows of a table are shown through the coordinator).
 
-`files` tells which files of this machine an upload may read, as `/data/*`; links are followed
-before it is looked at. An `allow` that leaves it out means files that were streamed here and no
-others: else whoever may upload could have any file of this machine made a table.
+Which files of this machine an upload may read is no rule: `upload_from` of the settings says it.
 """
 
 import fnmatch
@@ -42,9 +40,6 @@ from federation.components.params import nearest
 from federation.errors import InvalidPolicy, PolicyRefused, Problem
 from party_agent.home import write_atomically
 
-SPOOL = "spool:"
-_STREAMED = (f"{SPOOL}*",)
-
 What = Literal["job", "upload", "read"]
 Word = Literal["allow", "refuse"]
 
@@ -61,7 +56,6 @@ class Rule(_Section):
     roles: tuple[str, ...] | None = None
     parties: tuple[str, ...] | None = None
     tables: tuple[str, ...] | None = None
-    files: tuple[str, ...] | None = None
 
 
 class PeerRules(_Section):
@@ -88,7 +82,6 @@ class Ask:
     Attributes:
         parties: the other parties of the job.
         tables: as `namespace/name`.
-        files: what an upload reads: paths of this machine, or `spool:<id>`.
     """
 
     what: What
@@ -96,13 +89,12 @@ class Ask:
     role: str = ""
     parties: tuple[str, ...] = ()
     tables: tuple[str, ...] = ()
-    files: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         """The question in words."""
         tables = ", ".join(self.tables) or "a table"
         if self.what == "upload":
-            return f"an upload into {tables}{''.join(f' of {file}' for file in self.files)}"
+            return f"an upload into {tables}"
         if self.what == "read":
             return f"reading rows of {tables} through the coordinator"
         reading = f" reading {tables}" if self.tables else ""
@@ -117,7 +109,6 @@ class Ask:
             "component": (self.component,),
             "role": (self.role,),
             "table": self.tables,
-            "file": tuple(_real(file) for file in self.files if not file.startswith(SPOOL)),
         }
         flags = [] if self.what == "job" else [f"--what {self.what}"]
         # Names come from others and the line is made to be pasted: no pattern, no shell.
@@ -240,7 +231,6 @@ def _covers(rule: Rule, ask: Ask) -> bool:
         and _every(rule.roles, (ask.role,) if ask.role else ())
         and _every(rule.parties, ask.parties)
         and _every(rule.tables, ask.tables)
-        and _every(_STREAMED if rule.files is None else rule.files, _real_files(ask))
     )
 
 
@@ -252,7 +242,6 @@ def _touches(rule: Rule, ask: Ask) -> bool:
         and _some(rule.roles, (ask.role,))
         and _some(rule.parties, ask.parties)
         and _some(rule.tables, ask.tables)
-        and _some(rule.files, _real_files(ask))
     )
 
 
@@ -266,15 +255,6 @@ def _some(patterns: tuple[str, ...] | None, names: tuple[str, ...]) -> bool:
 
 def _fits(patterns: tuple[str, ...], name: str) -> bool:
     return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
-
-
-def _real_files(ask: Ask) -> tuple[str, ...]:
-    return tuple(_real(file) for file in ask.files)
-
-
-def _real(file: str) -> str:
-    """The place a path leads to, so that neither `..` nor a link leads around a rule."""
-    return file if file.startswith(SPOOL) else str(Path(file).expanduser().resolve())
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:

@@ -103,7 +103,9 @@ def test_label_and_match_id_are_kept_where_there_are_such_columns(place: Place) 
     assert (schema.label, schema.match_id, schema.meta) == ("y", None, {"k": 1})
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(st.lists(st.sampled_from(["a", "b", "", " ", "ä", "longer id"]), min_size=1, max_size=30))
 def test_repeated_and_blank_ids_are_counted(place: Place, ids: list[str]) -> None:
     received = place.upload(b"id,x\n" + "".join(f"{i},1\n" for i in ids).encode(), drop=True)

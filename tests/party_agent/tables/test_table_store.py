@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from federation.errors import (
@@ -138,6 +138,7 @@ def test_columns_that_the_schema_does_not_have_are_refused(tmp_path: Path) -> No
     assert store.info("n", "t") is None
 
 
+@settings(deadline=None, max_examples=60)
 @given(st.text(st.characters(codec="utf-8"), min_size=1), st.text(min_size=1))
 def test_no_name_reaches_out_of_the_folder(
     tmp_path_factory: pytest.TempPathFactory, namespace: str, name: str
