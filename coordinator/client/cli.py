@@ -5,6 +5,8 @@ coordinator answers; 4 the job still runs after --timeout; 130 interrupted.
 """
 
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,9 +16,10 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 from coordinator.client import show
 from coordinator.client.client import FlowClient, FlowError, Unreachable, WaitedTooLong
 from coordinator.client.components import component
-from coordinator.client.jobs import checked, end, job, read_json, task, told
+from coordinator.client.jobs import end, job, plain, read_json, task, told
 from coordinator.client.options import AsJson, Conf, Url, address, save_url
 
+UPLOAD_S = 600.0
 SAID_NO, UNREACHABLE, STILL_RUNS, INTERRUPTED = 1, 3, 4, 130
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
@@ -42,8 +45,7 @@ def init(
 @app.command("version")
 def version(url: Url = None, as_json: AsJson = False) -> None:
     """Show the versions the coordinator serves."""
-    answer = FlowClient(address(url)).call("version/get", {})
-    show.as_json(answer if as_json else checked(answer))
+    plain(FlowClient(address(url)).call("version/get", {}), as_json=as_json)
 
 
 @data.command("upload")
@@ -62,27 +64,23 @@ def upload(
     store it is. A relative file is looked for beside the conf, then in the working directory.
     """
     conf = read_json(conf_path)
+    conf.setdefault("table_name", conf.get("name"))
     missing = [name for name in ("file", "namespace", "table_name") if not conf.get(name)]
     if missing:
         raise typer.BadParameter(f"{conf_path} lacks {', '.join(missing)}")
     file = _find(Path(str(conf["file"])), conf_path.parent)
-    client = FlowClient(address(url), timeout_s=600.0)
-    more = {
-        name: value
-        for name, value in conf.items()
-        if name not in ("file", "namespace", "table_name", "party_id", "head", "partition", "drop")
-    }
+    client = FlowClient(address(url), timeout_s=UPLOAD_S)
     with _bytes_bar(file.name, quiet=as_json) as tell:
         taken = client.upload(
             file,
             namespace=str(conf["namespace"]),
             name=str(conf["table_name"]),
             party_id=conf.get("party_id"),
-            head=bool(int(conf.get("head", 1))),
-            partition=int(conf.get("partition", 4)),
-            drop=drop or conf.get("drop") == 1,
+            head=_number(conf, "head", 1) == 1,
+            partition=_number(conf, "partition", 4),
+            drop=drop or _number(conf, "drop", 0) == 1,
             progress=tell,
-            **more,
+            more=conf,
         )
     if as_json:
         model = {"model_id": taken.model_id, "model_version": taken.model_version}
@@ -106,10 +104,8 @@ def info(
     as_json: AsJson = False,
 ) -> None:
     """Show what is known of a table: owner, rows, columns."""
-    answer = FlowClient(address(url)).call(
-        "table/table_info", {"namespace": namespace, "table_name": table_name}
-    )
-    show.as_json(answer if as_json else checked(answer))
+    body = {"namespace": namespace, "table_name": table_name}
+    plain(FlowClient(address(url)).call("table/table_info", body), as_json=as_json)
 
 
 @table.command("delete")
@@ -137,8 +133,24 @@ def main() -> None:
     except WaitedTooLong as error:
         show.ERR.print(str(error), markup=False)
         sys.exit(STILL_RUNS)
+    except OSError as error:
+        show.ERR.print(f"{error.filename or ''}: {error.strerror or error}", markup=False)
+        sys.exit(SAID_NO)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
+
+
+def _number(conf: dict[str, Any], name: str, default: int) -> int:
+    """A number of a conf; texts of digits and flags count.
+
+    Raises:
+        typer.BadParameter: it is none.
+    """
+    value = conf.get(name)
+    try:
+        return default if value is None else int(value)
+    except (TypeError, ValueError):
+        raise typer.BadParameter(f"{name} is a number, not {value!r}") from None
 
 
 def _find(file: Path, beside: Path) -> Path:
@@ -153,25 +165,15 @@ def _find(file: Path, beside: Path) -> Path:
     raise typer.BadParameter(f"there is no file {file} (looked in {beside} too)")
 
 
-class _bytes_bar:  # noqa: N801 - used as a with-statement, like a function
+@contextmanager
+def _bytes_bar(name: str, *, quiet: bool) -> Iterator[Callable[[int, int], None]]:
     """A progress bar over the bytes of an upload; nothing when quiet."""
-
-    def __init__(self, name: str, *, quiet: bool) -> None:
-        columns: tuple[Any, ...] = (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            DownloadColumn(),
-            TransferSpeedColumn(),
-        )
-        self._bar = Progress(*columns, console=show.ERR, transient=True, disable=quiet)
-        self._line = self._bar.add_task(f"sending {name}", total=None)
-
-    def __enter__(self) -> "_bytes_bar":
-        self._bar.start()
-        return self
-
-    def __call__(self, sent: int, total: int) -> None:
-        self._bar.update(self._line, completed=sent, total=total)
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.stop()
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+    )
+    with Progress(*columns, console=show.ERR, transient=True, disable=quiet) as bar:
+        line = bar.add_task(f"sending {name}", total=None)
+        yield lambda sent, total: bar.update(line, completed=sent, total=total)

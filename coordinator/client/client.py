@@ -86,7 +86,7 @@ class FlowClient:
         partition: int = 4,
         drop: bool = False,
         progress: Progress | None = None,
-        **more: Any,
+        more: Mapping[str, Any] | None = None,
     ) -> Submitted:
         """Send a CSV file to a party's store.
 
@@ -97,8 +97,14 @@ class FlowClient:
             drop: destroy a table of that name first.
             progress: told the bytes sent and the bytes in all.
             more: other fields of FATE's upload conf.
+
+        Raises:
+            FlowError: the server said no, for instance because there is a table of that name.
+            OSError: the file can not be read.
+            Unreachable: nobody answers.
         """
         parameters = {
+            **(more or {}),
             "file": str(file),
             "namespace": namespace,
             "table_name": name,
@@ -106,12 +112,16 @@ class FlowClient:
             "partition": partition,
             "drop": int(drop),
             **({} if party_id is None else {"party_id": party_id}),
-            **more,
         }
         return submitted(self._transport().post_file("/v1/data/upload", parameters, file, progress))
 
     def submit(self, dsl: Mapping[str, Any], conf: Mapping[str, Any]) -> Submitted:
-        """Post a job."""
+        """Post a job.
+
+        Raises:
+            FlowError: it can not run; `answer["data"]["problems"]` has every problem.
+            Unreachable: nobody answers.
+        """
         return submitted(self.call("job/submit", {"job_dsl": dsl, "job_runtime_conf": conf}))
 
     def job(self, job_id: str) -> dict[str, Any]:

@@ -2,12 +2,13 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
 from coordinator.client import show
-from coordinator.client.client import FlowClient, FlowError
+from coordinator.client.archives import fetch
+from coordinator.client.client import FlowClient
 from coordinator.client.jobs import checked, given
 from coordinator.client.options import (
     AsJson,
@@ -19,16 +20,19 @@ from coordinator.client.options import (
     Url,
     address,
 )
-from coordinator.client.transport import Transport
 
 component = typer.Typer(no_args_is_help=True, help="Look at what components made.")
 ROUTE = "tracking/component"
 
 
 @component.command("list")
-def components(job_id: JobId, url: Url = None) -> None:
+def components(job_id: JobId, url: Url = None, as_json: AsJson = False) -> None:
     """Name the components of a job."""
-    show.as_json(_answer(url, f"{ROUTE}/list", {"job_id": job_id}))
+    answer = _answer(url, f"{ROUTE}/list", {"job_id": job_id}, as_json=as_json)
+    if not as_json:
+        show.grid(
+            f"job {job_id}", ("component",), ([name] for name in answer["data"]["components"])
+        )
 
 
 @component.command("metrics")
@@ -42,10 +46,8 @@ def metrics(
 ) -> None:
     """Name a component's metrics."""
     body = _body(job_id, component_name, role, party_id)
-    answer = _answer(url, f"{ROUTE}/metrics", body)
-    if as_json:
-        show.as_json(answer)
-    else:
+    answer = _answer(url, f"{ROUTE}/metrics", body, as_json=as_json)
+    if not as_json:
         rows = ((space, ", ".join(names)) for space, names in answer["data"].items())
         show.grid(component_name, ("namespace", "metrics"), rows)
 
@@ -62,12 +64,10 @@ def metric_all(
 ) -> None:
     """Show a component's metrics: single values, and how many points each curve has."""
     body = _body(job_id, component_name, role, party_id)
-    answer = _answer(url, f"{ROUTE}/metric/all", body)
+    answer = _answer(url, f"{ROUTE}/metric/all", body, as_json=as_json and output_path is None)
     if output_path is not None:
         _write(output_path, "metrics.json", answer["data"])
-    elif as_json:
-        show.as_json(answer)
-    else:
+    elif not as_json:
         show.grid(
             component_name,
             ("namespace", "metric", "value"),
@@ -90,8 +90,8 @@ def parameters(
     as_json: AsJson = False,
 ) -> None:
     """Show a component's parameters, with every default."""
-    answer = _answer(url, f"{ROUTE}/parameters", _body(job_id, component_name, role, party_id))
-    _print(answer, output_path, "parameters.json", as_json=as_json)
+    body = _body(job_id, component_name, role, party_id)
+    _tell(url, f"{ROUTE}/parameters", body, output_path, "parameters.json", as_json=as_json)
 
 
 @component.command("output-model")
@@ -105,8 +105,8 @@ def output_model(
     as_json: AsJson = False,
 ) -> None:
     """Show what a component learned at one party."""
-    answer = _answer(url, f"{ROUTE}/output/model", _body(job_id, component_name, role, party_id))
-    _print(answer, output_path, "model.json", as_json=as_json)
+    body = _body(job_id, component_name, role, party_id)
+    _tell(url, f"{ROUTE}/output/model", body, output_path, "model.json", as_json=as_json)
 
 
 @component.command("get-summary")
@@ -120,10 +120,8 @@ def get_summary(
     as_json: AsJson = False,
 ) -> None:
     """Show a component's summary."""
-    answer = _answer(
-        url, f"{ROUTE}/summary/download", _body(job_id, component_name, role, party_id)
-    )
-    _print(answer, output_path, "summary.json", as_json=as_json)
+    body = _body(job_id, component_name, role, party_id)
+    _tell(url, f"{ROUTE}/summary/download", body, output_path, "summary.json", as_json=as_json)
 
 
 @component.command("output-data")
@@ -132,25 +130,24 @@ def output_data(
     component_name: Component,
     role: MaybeRole = None,
     party_id: MaybeParty = None,
+    limit: Annotated[
+        int, typer.Option("-l", "--limit", min=-1, help="With -o: how many rows; -1 is all.")
+    ] = -1,
     output_path: Output = None,
     url: Url = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show first rows of a component's outputs; with -o, fetch them all as tar.gz."""
+    """Show first rows of a component's outputs; with -o, fetch them as CSV files."""
     body = _body(job_id, component_name, role, party_id)
     if output_path is not None:
-        output_path.mkdir(parents=True, exist_ok=True)
-        target = output_path / f"job_{job_id}_{component_name}_output_data.tar.gz"
-        refused = Transport(address(url), 600.0).download(
-            f"/v1/{ROUTE}/output/data/download", body, target
-        )
-        if refused is not None:
-            raise FlowError(refused)
-        show.OUT.print(f"written to {target}", markup=False)
+        seat = "_".join(part for part in (job_id, component_name, role, party_id) if part)
+        folder = output_path / f"job_{seat}_output_data"
+        route = f"{ROUTE}/output/data/download"
+        fetch(address(url), route, {**body, "limit": limit}, folder)
+        show.OUT.print(f"written to {folder}", markup=False)
         return
-    answer = _answer(url, f"{ROUTE}/output/data", body)
+    answer = _answer(url, f"{ROUTE}/output/data", body, as_json=as_json)
     if as_json:
-        show.as_json(answer)
         return
     meta = answer.get("meta") or {}
     outputs = zip(
@@ -168,19 +165,31 @@ def _body(
     return {"job_id": job_id, "component_name": component_name, **seat}
 
 
-def _answer(url: str | None, route: str, body: dict[str, Any]) -> dict[str, Any]:
+def _answer(
+    url: str | None, route: str, body: dict[str, Any], *, as_json: bool = False
+) -> dict[str, Any]:
     answer = FlowClient(address(url)).call(route, body)
+    if as_json:
+        show.as_json(answer)
     checked(answer)
     return answer
 
 
-def _print(
-    answer: dict[str, Any], output_path: Path | None, filename: str, *, as_json: bool
+def _tell(
+    url: str | None,
+    route: str,
+    body: dict[str, Any],
+    output_path: Path | None,
+    filename: str,
+    *,
+    as_json: bool,
 ) -> None:
+    """Print what a route answers, or write it to a file of that name in a folder."""
+    answer = _answer(url, route, body, as_json=as_json and output_path is None)
     if output_path is not None:
         _write(output_path, filename, answer["data"])
-    else:
-        show.as_json(answer if as_json else answer["data"])
+    elif not as_json:
+        show.as_json(answer["data"])
 
 
 def _write(folder: Path, filename: str, value: Any) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from coordinator.client import show
+from coordinator.client.archives import fetch
 from coordinator.client.client import FlowClient, FlowError, submitted
 from coordinator.client.options import (
     AsJson,
@@ -72,7 +73,7 @@ def query(
     filters = given(job_id=job_id, role=role, party_id=party_id, status=status)
     answer = client.call("job/query", filters)
     if as_json:
-        for row in answer.get("data") or []:
+        for row in answer["data"] if answer.get("retcode") == 0 else ():
             # As FATE's flow does: these two are for `job config`.
             del row["f_dsl"], row["f_runtime_conf"]
         show.as_json(answer)
@@ -135,14 +136,29 @@ def config(
     """Show a job's DSL and conf; with -o, write one JSON file each to a folder."""
     body = {"job_id": job_id, **given(role=role, party_id=party_id)}
     answer = FlowClient(address(url)).call("job/config", body)
+    if as_json and output_path is None:
+        show.as_json(answer)
     data = checked(answer)
     if output_path is None:
-        show.as_json(answer if as_json else data)
+        if not as_json:
+            show.as_json(data)
         return
     folder = output_path / f"job_{job_id}_config"
     folder.mkdir(parents=True, exist_ok=True)
     for name, value in data.items():
         (folder / f"{name}.json").write_text(json.dumps(value, indent=4))
+    show.OUT.print(f"written to {folder}", markup=False)
+
+
+@job.command("log")
+def log(
+    job_id: JobId,
+    output_path: Annotated[Path, typer.Option("-o", "--output-path", help="Folder to write to.")],
+    url: Url = None,
+) -> None:
+    """Fetch the logs of a job from all its parties."""
+    folder = output_path / f"job_{job_id}_log"
+    fetch(address(url), "job/log/download", {"job_id": job_id}, folder)
     show.OUT.print(f"written to {folder}", markup=False)
 
 
@@ -223,6 +239,19 @@ def told(answer: dict[str, Any], *, as_json: bool) -> None:
     checked(answer)
     if not as_json:
         show.OUT.print(str(answer["retmsg"]), markup=False)
+
+
+def plain(answer: dict[str, Any], *, as_json: bool) -> None:
+    """Print an answer, or its data alone.
+
+    Raises:
+        FlowError: the server said no.
+    """
+    if as_json:
+        show.as_json(answer)
+    data = checked(answer)
+    if not as_json:
+        show.as_json(data)
 
 
 def checked(answer: dict[str, Any]) -> Any:

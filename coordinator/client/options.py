@@ -11,6 +11,8 @@ from typing import Annotated
 
 import typer
 
+from coordinator.client.transport import Transport
+
 DEFAULT_URL = "http://127.0.0.1:9380"
 
 Url = Annotated[
@@ -57,16 +59,23 @@ def address(given: str | None) -> str:
     """The coordinator's address.
 
     Raises:
-        typer.BadParameter: the settings file is broken.
+        typer.BadParameter: it is no address, or the settings file is broken.
     """
-    if given:
-        return given
+    url = given or _kept()
+    try:
+        return Transport(url, timeout_s=1.0).url
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+def _kept() -> str:
+    """The address `flow-client init` kept, or this machine's."""
     path = settings_path()
     if not path.exists():
         return DEFAULT_URL
     try:
         return str(tomllib.loads(path.read_text())["url"])
-    except (tomllib.TOMLDecodeError, KeyError, OSError) as error:
+    except (ValueError, KeyError, OSError) as error:
         raise typer.BadParameter(
             f"{path} is broken ({error}); run `flow-client init` again"
         ) from None

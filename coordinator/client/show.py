@@ -1,16 +1,19 @@
 """How answers look on a terminal: JSON for programs, tables and sentences for people."""
 
 import json
+import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from coordinator.client.client import FlowClient, FlowError, WaitedTooLong
 
-OUT = Console(highlight=False, soft_wrap=True)
+OUT = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 200)
 ERR = Console(stderr=True, highlight=False, soft_wrap=True)
 MARKS = {"success": "green", "failed": "red", "timeout": "red", "canceled": "yellow"}
 
@@ -22,16 +25,17 @@ def as_json(answer: Mapping[str, Any]) -> None:
 
 def status_text(status: str) -> str:
     """A status in its colour."""
-    return f"[{MARKS.get(status, 'cyan')}]{status}[/]"
+    return f"[{MARKS.get(status, 'cyan')}]{escape(status)}[/]"
 
 
 def grid(title: str, headings: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
     """Print a table."""
-    table = Table(title=title, title_justify="left")
+    table = Table(title=Text(title), title_justify="left")
     for heading in headings:
-        table.add_column(heading)
+        table.add_column(Text(heading), overflow="fold")
     for row in rows:
-        table.add_row(*("" if cell is None else str(cell) for cell in row))
+        # Text: what a server or a file says may hold brackets, and is no markup.
+        table.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
     OUT.print(table)
 
 
@@ -45,7 +49,7 @@ def follow(client: FlowClient, job_id: str, timeout_s: float | None, *, quiet: b
         return client.wait(job_id, timeout_s=timeout_s)
     columns = (
         SpinnerColumn(),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         TextColumn("{task.percentage:>3.0f}%"),
         TimeElapsedColumn(),
@@ -70,7 +74,7 @@ def follow(client: FlowClient, job_id: str, timeout_s: float | None, *, quiet: b
 def explain(client: FlowClient, job_id: str) -> None:
     """Print why a job waits or did not end well: party, component, reason, what to do."""
     why = client.ask("tripact/job/why", {"job_id": job_id})
-    ERR.print(f"job {job_id} is {status_text(why['status'])}")
+    ERR.print(f"job {escape(job_id)} is {status_text(why['status'])}")
     reason = why.get("reason")
     if reason:
         where = f"{reason['path']}: " if reason.get("path") else ""

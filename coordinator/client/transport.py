@@ -9,11 +9,14 @@ import json
 import secrets
 import urllib.parse
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from ssl import SSLError
 from typing import IO, Any
 
 Progress = Callable[[int, int], None]
 BLOCK_BYTES = 256 * 1024
+MOST_ANSWER_BYTES = 1024 * 1024 * 1024
 
 
 class Unreachable(Exception):
@@ -21,15 +24,24 @@ class Unreachable(Exception):
 
 
 class Transport:
-    """One coordinator's address, and how to talk to it."""
+    """One coordinator's address, and how to talk to it.
+
+    Raises:
+        ValueError: not an http address.
+    """
 
     def __init__(self, url: str, timeout_s: float) -> None:
-        parts = urllib.parse.urlsplit(url if "//" in url else f"http://{url}")
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError(f"{url!r} is not an http address")
-        self.url = f"{parts.scheme}://{parts.netloc}"
-        self._host, self._port, self._tls = parts.hostname, parts.port, parts.scheme == "https"
+        parts = urllib.parse.urlsplit(url if "://" in url else f"http://{url}")
+        try:
+            self._host, self._port = parts.hostname or "", parts.port
+        except ValueError:
+            self._host = ""
+        if parts.scheme not in ("http", "https") or not self._host:
+            raise ValueError(f"{url!r} is not an address like http://127.0.0.1:9380")
+        self._tls = parts.scheme == "https"
+        self._base = parts.path.rstrip("/")
         self._timeout_s = timeout_s
+        self.url = f"{parts.scheme}://{parts.netloc}{self._base}"
 
     def post_json(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """The JSON answer to a JSON body.
@@ -37,8 +49,9 @@ class Transport:
         Raises:
             Unreachable: nobody answers, or not in JSON.
         """
-        payload = json.dumps(body).encode()
-        return self._answer("POST", path, payload, {"Content-Type": "application/json"})
+        with self._connection() as connection:
+            self._send(connection, path, json.dumps(body).encode(), _JSON)
+            return self._answer(connection.getresponse())
 
     def post_file(
         self, path: str, parameters: Mapping[str, Any], file: Path, progress: Progress | None
@@ -46,68 +59,94 @@ class Transport:
         """The JSON answer to an uploaded file.
 
         Raises:
-            OSError: the file can not be read.
+            FileNotFoundError, PermissionError, IsADirectoryError: the file can not be read.
             Unreachable: nobody answers, or not in JSON.
         """
         boundary = secrets.token_hex(16)
         opening = (
             f"--{boundary}\r\n"
-            f'Content-Disposition: form-data; name="file"; filename="{file.name}"\r\n'
+            f'Content-Disposition: form-data; name="file"; filename="{_quoted(file.name)}"\r\n'
             "Content-Type: application/octet-stream\r\n\r\n"
-        ).encode()
+        ).encode(errors="replace")
         closing = f"\r\n--{boundary}--\r\n".encode()
-        size = file.stat().st_size
         query = urllib.parse.quote(json.dumps(parameters))
-        headers = {
-            "Content-Type": f"multipart/form-data; boundary={boundary}",
-            "Content-Length": str(len(opening) + size + len(closing)),
-        }
-        with file.open("rb") as source:
+        with file.open("rb") as source, self._connection() as connection:
+            size = file.stat().st_size
+            headers = {
+                "Content-Type": f"multipart/form-data; boundary={boundary}",
+                "Content-Length": str(len(opening) + size + len(closing)),
+            }
             body = _blocks(opening, source, size, closing, progress)
-            return self._answer("POST", f"{path}?{query}", body, headers)
+            # Who refuses a table does not read it first: the answer may be there all the same.
+            with suppress(BrokenPipeError, ConnectionResetError):
+                self._send(connection, f"{path}?{query}", body, headers)
+            return self._answer(connection.getresponse())
 
     def download(self, path: str, body: Mapping[str, Any], target: Path) -> dict[str, Any] | None:
         """Write an attachment to `target`; None, or the JSON answer if there was none.
 
+        `target` is there whole or not at all.
+
         Raises:
-            Unreachable: nobody answers.
+            Unreachable: nobody answers, or the download breaks off.
         """
-        connection = self._connect()
-        try:
-            connection.request("POST", path, json.dumps(body), {"Content-Type": "application/json"})
+        with self._connection() as connection:
+            self._send(connection, path, json.dumps(body).encode(), _JSON)
             response = connection.getresponse()
             if "attachment" not in (response.getheader("Content-Disposition") or ""):
-                return _json(response.read(), self.url)
-            with target.open("wb") as sink:
-                while block := response.read(BLOCK_BYTES):
-                    sink.write(block)
+                return self._answer(response)
+            draft = target.with_name(f"{target.name}.part")
+            try:
+                with draft.open("wb") as sink:
+                    while block := response.read(BLOCK_BYTES):
+                        sink.write(block)
+                if response.length:
+                    raise ConnectionAbortedError(f"{response.length} bytes are missing")
+                draft.replace(target)
+            finally:
+                draft.unlink(missing_ok=True)
             return None
-        except (OSError, http.client.HTTPException) as error:
-            raise self._unreachable(error) from error
-        finally:
-            connection.close()
 
-    def _answer(
-        self, method: str, path: str, body: bytes | Iterator[bytes], headers: Mapping[str, str]
-    ) -> dict[str, Any]:
-        connection = self._connect()
-        try:
-            connection.request(method, path, body, dict(headers))
-            return _json(connection.getresponse().read(), self.url)
-        except (OSError, http.client.HTTPException) as error:
-            raise self._unreachable(error) from error
-        finally:
-            connection.close()
-
-    def _connect(self) -> http.client.HTTPConnection:
+    @contextmanager
+    def _connection(self) -> Iterator[http.client.HTTPConnection]:
         kind = http.client.HTTPSConnection if self._tls else http.client.HTTPConnection
-        return kind(self._host, self._port, timeout=self._timeout_s)
+        connection = kind(self._host, self._port, timeout=self._timeout_s)
+        try:
+            try:
+                connection.connect()
+            except OSError as error:
+                raise Unreachable(
+                    f"no coordinator answers at {self.url} ({error}); start one with "
+                    "`coordinator standalone`, or name another with --url"
+                ) from error
+            yield connection
+        except (ConnectionError, TimeoutError, SSLError, http.client.HTTPException) as error:
+            raise Unreachable(f"{self.url} broke off: {error or type(error).__name__}") from error
+        finally:
+            connection.close()
 
-    def _unreachable(self, error: Exception) -> Unreachable:
-        return Unreachable(
-            f"no coordinator answers at {self.url} ({error}); start one with "
-            "`coordinator standalone`, or name another with --url"
-        )
+    def _send(
+        self,
+        connection: http.client.HTTPConnection,
+        path: str,
+        body: bytes | Iterator[bytes],
+        headers: Mapping[str, str],
+    ) -> None:
+        connection.request("POST", f"{self._base}{path}", body, dict(headers))
+
+    def _answer(self, response: http.client.HTTPResponse) -> dict[str, Any]:
+        try:
+            answer = json.loads(response.read(MOST_ANSWER_BYTES))
+        except (ValueError, RecursionError):
+            answer = None
+        if not isinstance(answer, dict):
+            raise Unreachable(
+                f"what answers at {self.url} is not a coordinator: no JSON object came back"
+            )
+        return answer
+
+
+_JSON = {"Content-Type": "application/json"}
 
 
 def _blocks(
@@ -115,19 +154,18 @@ def _blocks(
 ) -> Iterator[bytes]:
     yield opening
     sent = 0
-    while block := source.read(BLOCK_BYTES):
+    # A file that grows meanwhile is sent as long as it was: the length was told beforehand.
+    while block := source.read(min(BLOCK_BYTES, size - sent)):
         yield block
         sent += len(block)
         if progress is not None:
             progress(sent, size)
+    if sent < size:
+        raise ConnectionAbortedError("the file became shorter while it was sent")
     yield closing
 
 
-def _json(content: bytes, url: str) -> dict[str, Any]:
-    try:
-        answer = json.loads(content)
-    except ValueError:
-        answer = None
-    if not isinstance(answer, dict):
-        raise Unreachable(f"what answers at {url} is not a coordinator: no JSON object came back")
-    return answer
+def _quoted(filename: str) -> str:
+    """A file name between quotes, as browsers write it (WHATWG HTML, multipart/form-data)."""
+    escapes = {'"': "%22", "\r": "%0D", "\n": "%0A"}
+    return "".join(escapes.get(letter, letter) for letter in filename)
