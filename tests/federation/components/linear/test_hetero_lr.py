@@ -345,7 +345,5 @@ async def test_inputs_that_mean_different_stages_are_told(
     ports = bench.drawn(34, [2, 3]).ports("test_data")
     ports[bench.guest] |= {"model": trained[bench.guest].model}
     ports[bench.hosts[0]] = bench.drawn(34, [2, 3]).ports()[bench.hosts[0]]
-    with pytest.raises(
-        DataProblem, match="inputs mean predict and this host's mean fit"
-    ):
+    with pytest.raises(DataProblem, match="inputs mean predict and this host's mean fit"):
         await play(hetero_lr, bench.quiet, ports)
