@@ -12,7 +12,6 @@ from federation.channel import Channel
 from federation.components.component import Component, JobFacts, Report, Result
 from federation.components.params import Params
 from federation.errors import BadRequest, Unavailable
-from federation.spec.orders import TableName
 from federation.spec.party import GUEST, HOST
 from federation.tables import TableKind
 
@@ -43,7 +42,10 @@ async def hand_on(ch: Channel, p: ReaderParams, *, report: Report, facts: JobFac
     """The stored table, under the name of this component's output."""
     if facts.store is None:
         raise Unavailable("this party has no table store")
-    table = facts.store.stored(_table_of(p, facts))
+    if not facts.tables:
+        raise BadRequest("no table is named: give `table` a namespace and a name")
+    # Not what the parameters name: the party's policy was asked about `facts.tables`.
+    table = facts.store.stored(facts.tables[0])
     kind = "text" if table.schema.kind is TableKind.RAW else "number"
     report.metric(
         "reader_namespace",
@@ -60,12 +62,3 @@ async def hand_on(ch: Channel, p: ReaderParams, *, report: Report, facts: JobFac
     )
     report.log("table is handed on", rows=table.rows, columns=len(table.schema.columns))
     return Result(data=(table,))
-
-
-def _table_of(p: ReaderParams, facts: JobFacts) -> TableName:
-    """The table to read: as the coordinator resolved it, or as the parameters name it."""
-    if facts.tables:
-        return facts.tables[0]
-    if p.table.namespace and p.table.name:
-        return TableName(namespace=p.table.namespace, name=p.table.name)
-    raise BadRequest("no table is named: give `table` a namespace and a name")

@@ -49,9 +49,12 @@ async def test_the_output_is_the_stored_table_and_no_copy(
     assert (await run(store, recorder, tables=[NAME])).data == (store.stored(NAME),)
 
 
-async def test_a_table_may_be_named_by_the_parameters(store: UploadingStore, recorder: Any) -> None:
+async def test_a_table_that_only_the_parameters_name_is_not_read(
+    store: UploadingStore, recorder: Any
+) -> None:
     conf = {"table": {"namespace": "breast", "name": "guest"}}
-    assert (await run(store, recorder, conf)).data == (store.stored(NAME),)
+    with pytest.raises(BadRequest, match="give `table` a namespace and a name"):
+        await run(store, recorder, conf)
 
 
 async def test_the_metric_tells_what_fate_tells_of_a_table(
@@ -76,13 +79,6 @@ async def test_no_value_of_a_row_is_told(store: UploadingStore, recorder: Any) -
 async def test_a_table_that_is_not_there_is_named(store: UploadingStore, recorder: Any) -> None:
     with pytest.raises(TableNotFound, match=r"breast\.host does not exist"):
         await run(store, recorder, tables=[TableName(namespace="breast", name="host")])
-
-
-async def test_a_reader_without_a_table_says_what_to_give(
-    store: UploadingStore, recorder: Any
-) -> None:
-    with pytest.raises(BadRequest, match="give `table` a namespace and a name"):
-        await run(store, recorder)
 
 
 async def test_a_party_without_a_store_says_so(recorder: Any) -> None:
