@@ -31,6 +31,14 @@ WRONG: tuple[Any, ...] = (
 Answer = tuple[int, dict[str, Any]]
 
 
+@pytest.fixture(scope="module")
+def some_job(running_coordinator: Any, lr_dsl: Any, lr_conf: Any) -> str:
+    """A job of which nothing is expected later."""
+    job = running_coordinator.client.submit(lr_dsl, lr_conf)
+    running_coordinator.client.wait(job, timeout_s=20)
+    return str(job.job_id)
+
+
 def post(
     live: Any,
     path: str,
@@ -72,10 +80,10 @@ def test_no_body_of_any_kind_is_a_crash(live: Any, path: str, content: bytes) ->
 
 
 @pytest.mark.parametrize("path", sorted(path for path in ROUTES if ROUTES[path].body))
-def test_no_field_of_a_wrong_kind_is_a_crash(live: Any, path: str, done_job: str) -> None:
+def test_no_field_of_a_wrong_kind_is_a_crash(live: Any, path: str, some_job: str) -> None:
     fields = [name.removesuffix("*") for name in ROUTES[path].body]
     good = {
-        "job_id": done_job,
+        "job_id": some_job,
         "role": "guest",
         "party_id": 9999,
         "component_name": "hetero_lr_0",
@@ -279,14 +287,14 @@ def test_a_prediction_with_no_model_is_refused(live: Any, lr_conf: Any) -> None:
     "body",
     [{"stop_status": "running"}, {"stop_status": "broken"}, {"stop_status": ["canceled"]}],
 )
-def test_a_job_is_not_stopped_with_any_word(live: Any, done_job: str, body: Any) -> None:
-    answer = live.client.call("job/stop", {"job_id": done_job, **body})
+def test_a_job_is_not_stopped_with_any_word(live: Any, some_job: str, body: Any) -> None:
+    answer = live.client.call("job/stop", {"job_id": some_job, **body})
     assert answer["retcode"] == 101
     assert "canceled" in answer["retmsg"]
 
 
-def test_a_rerun_of_no_component_names_it(live: Any, done_job: str) -> None:
-    answer = live.client.call("job/rerun", {"job_id": done_job, "component_name": "lr_9"})
+def test_a_rerun_of_no_component_names_it(live: Any, some_job: str) -> None:
+    answer = live.client.call("job/rerun", {"job_id": some_job, "component_name": "lr_9"})
     assert answer["retcode"] == 101
     assert "lr_9" in answer["retmsg"]
 
