@@ -114,7 +114,9 @@ def _admits_none(annotation: Any) -> bool:
 
 
 def _or_null(rule: dict[str, Any]) -> dict[str, Any]:
-    kept = {key: rule.pop(key) for key in ("title", "description", "default") if key in rule}
+    kept: dict[str, Any] = {
+        key: rule.pop(key) for key in ("title", "description", "default") if key in rule
+    }
     return {"anyOf": [rule, {"type": "null"}], **kept}
 
 
