@@ -163,7 +163,7 @@ class Component:
             legacy_fields=self.params.LEGACY,
             need_deploy=self.need_deploy,
             messages=tuple(
-                MessageDecl(m.tag, m.route[0], m.route[1], m.payload.__name__, m.doc)
+                MessageDecl(m.tag, m.route[0], m.route[1], m.type_name, m.doc)
                 for m in self.messages
             ),
         )
