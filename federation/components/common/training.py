@@ -4,7 +4,6 @@ FATE's names, defaults and words. What this version can not do is refused at its
 than ignored; what has lost its meaning in newer FATE versions is accepted and has no effect.
 """
 
-from collections.abc import Sequence
 from typing import Any, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -16,9 +15,6 @@ from federation.errors import UnknownScheme
 
 LEAST_KEY_BITS = 2048
 """Shorter keys, which FATE before 1.11.4 had as its default, are lengthened to this."""
-
-METRIC_FIELDS = ("validation_freqs", "early_stopping_rounds", "metrics", "use_first_metric_only")
-"""Fields of CallbackParam that may also stand beside it."""
 
 
 def not_available(what: str, instead: str) -> ValueError:
@@ -102,15 +98,9 @@ class CrossValidationParam(Params):
         return wanted
 
 
-class CallbackParam(Params):
-    """What happens between epochs."""
+class FollowingParam(Params):
+    """How a model is followed while it learns."""
 
-    callbacks: list[
-        choice("EarlyStopping", "PerformanceEvaluate", "ModelCheckpoint")  # type: ignore[valid-type]
-    ] = Field(
-        default_factory=list,
-        description="ModelCheckpoint is accepted, but only the last model is kept",
-    )
     validation_freqs: int | list[int] | None = Field(
         None, description="n: every n epochs; a list: after those epochs, from 0; null: never"
     )
@@ -121,17 +111,35 @@ class CallbackParam(Params):
     use_first_metric_only: bool = Field(
         False, description="early stopping looks at the first metric alone"
     )
-    save_freq: int = Field(1, description="accepted, no effect")
 
     @field_validator("validation_freqs")
     @classmethod
     def _frequency(cls, freqs: int | list[int] | None) -> int | list[int] | None:
-        return checked_frequency(freqs)
+        if isinstance(freqs, int) and freqs < 1:
+            raise ValueError(f"is 1 or more, or a list of epochs, not {freqs}")
+        if isinstance(freqs, list) and any(epoch < 0 for epoch in freqs):
+            raise ValueError("has an epoch below 0; epochs count from 0")
+        return freqs
 
     @field_validator("metrics")
     @classmethod
     def _named(cls, metrics: list[str] | None) -> list[str] | None:
-        return checked_metrics(metrics)
+        for name in metrics or ():
+            if not any(measures(kind, name) for kind in EvalType):
+                metrics_for(EvalType.BINARY, [name])
+        return metrics
+
+
+class CallbackParam(FollowingParam):
+    """What happens between epochs."""
+
+    callbacks: list[
+        choice("EarlyStopping", "PerformanceEvaluate", "ModelCheckpoint")  # type: ignore[valid-type]
+    ] = Field(
+        default_factory=list,
+        description="ModelCheckpoint is accepted, but only the last model is kept",
+    )
+    save_freq: int = Field(1, description="accepted, no effect")
 
     def follows(self, epoch: int) -> bool:
         """Whether the model is measured after that epoch, counted from 0."""
@@ -147,24 +155,10 @@ class CallbackParam(Params):
         return "ModelCheckpoint" in self.callbacks
 
 
-class WithCallbacks(Params):
+class WithCallbacks(FollowingParam):
     """Fields of `callback_param` that FATE also takes beside it, where they come first."""
 
-    validation_freqs: int | list[int] | None = Field(None, description="as in callback_param")
-    early_stopping_rounds: int | None = Field(None, ge=1, description="as in callback_param")
-    metrics: list[str] | None = Field(None, description="as in callback_param")
-    use_first_metric_only: bool = Field(False, description="as in callback_param")
     callback_param: CallbackParam = Field(default_factory=CallbackParam)
-
-    @field_validator("validation_freqs")
-    @classmethod
-    def _frequency(cls, freqs: int | list[int] | None) -> int | list[int] | None:
-        return checked_frequency(freqs)
-
-    @field_validator("metrics")
-    @classmethod
-    def _named(cls, metrics: list[str] | None) -> list[str] | None:
-        return checked_metrics(metrics)
 
     @model_validator(mode="after")
     def _rounds_need_validations(self) -> Self:
@@ -178,37 +172,10 @@ class WithCallbacks(Params):
         """The callbacks, with what was given beside them."""
         beside = {
             name: getattr(self, name)
-            for name in METRIC_FIELDS
+            for name in FollowingParam.model_fields
             if name in self.model_fields_set and getattr(self, name) is not None
         }
         return self.callback_param.model_copy(update=beside)
-
-
-def checked_frequency(freqs: int | list[int] | None) -> int | list[int] | None:
-    """`validation_freqs` as given.
-
-    Raises:
-        ValueError: not a positive number, nor epochs from 0.
-    """
-    if isinstance(freqs, int) and freqs < 1:
-        raise ValueError(f"is 1 or more, or a list of epochs, not {freqs}")
-    if isinstance(freqs, list) and any(epoch < 0 for epoch in freqs):
-        raise ValueError("has an epoch below 0; epochs count from 0")
-    return freqs
-
-
-def checked_metrics(metrics: Sequence[str] | None) -> list[str] | None:
-    """`metrics` as given.
-
-    Raises:
-        ValueError: a name is a metric of no kind of prediction.
-    """
-    if metrics is None:
-        return None
-    for name in metrics:
-        if not any(measures(kind, name) for kind in EvalType):
-            metrics_for(EvalType.BINARY, [name])
-    return list(metrics)
 
 
 def measures(kind: EvalType, name: str) -> bool:

@@ -95,15 +95,9 @@ async def guest(
         raise InvalidParameters([problem])
     await ch.hosts.send("method", p.protocol)
     if p.cardinality_only:
-        tell = p.sync_cardinality
-        common, _ = await count_as_guest(ch, ids, p.ecdh_options, tell=tell)
+        common, _ = await count_as_guest(ch, ids, p.ecdh_options, tell=p.sync_cardinality)
         return _counted(table, Counts(len(ids), common), p, report)
-    if p.protocol == "rsa":
-        found = await rsa_guest(ch, ids, p.rsa_options)
-    elif p.protocol == "ecdh":
-        found = await ecdh_guest(ch, ids, p.ecdh_options)
-    else:
-        found = await raw_guest(ch, ids, p.raw_options)
+    found = await _match(ch, p, ids)
     return _kept(table, ids, found, p, report)
 
 
@@ -119,16 +113,20 @@ async def host(
         problem = Problem("intersect_method", f"the guest runs {method} and this host {p.protocol}")
         raise InvalidParameters([problem])
     if p.cardinality_only:
-        tell = p.sync_cardinality
-        common, _ = await count_as_host(ch, ids, p.ecdh_options, tell=tell)
-        return _counted(table, Counts(len(ids), common), p, report)
-    if p.protocol == "rsa":
-        found = await rsa_host(ch, ids, p.rsa_options)
-    elif p.protocol == "ecdh":
-        found = await ecdh_host(ch, ids, p.ecdh_options)
-    else:
-        found = await raw_host(ch, ids, p.raw_options)
+        told, _ = await count_as_host(ch, ids, p.ecdh_options, tell=p.sync_cardinality)
+        return _counted(table, Counts(len(ids), told), p, report)
+    found = await _match(ch, p, ids)
     return _kept(table, ids, found, p, report)
+
+
+async def _match(ch: Channel, p: IntersectParams, ids: list[str]) -> Found:
+    """Which own rows all parties have, by the method of the parameters."""
+    at_guest = ch.me.role is GUEST
+    if p.protocol == "rsa":
+        return await (rsa_guest if at_guest else rsa_host)(ch, ids, p.rsa_options)
+    if p.protocol == "ecdh":
+        return await (ecdh_guest if at_guest else ecdh_host)(ch, ids, p.ecdh_options)
+    return await (raw_guest if at_guest else raw_host)(ch, ids, p.raw_options)
 
 
 def _input(data: tuple[Table, ...]) -> tuple[Table, list[str]]:
