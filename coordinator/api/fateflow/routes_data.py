@@ -1,5 +1,6 @@
 """`/v1/data/...`, `/v1/table/...`, `/v1/version/...`."""
 
+from collections.abc import Mapping
 from importlib import metadata
 from typing import Any
 
@@ -17,10 +18,11 @@ from coordinator.api.fateflow.reading import (
     text_of,
 )
 from coordinator.api.fateflow.routes_job import submitted
-from coordinator.api.keys import JOBS, TABLES
-from coordinator.domain.records import UploadRequest
+from coordinator.api.keys import JOBS, TABLES, TRACKING
+from coordinator.domain.records import Job, JobFilter, UploadRequest
 from federation.errors import TripactError
 from federation.spec.party import Party, Role
+from federation.spec.status import Status
 
 FATE_VERSION = "1.11.4"
 """The newest FATE-Flow whose `/v1` is spoken here; clients compare it."""
@@ -63,6 +65,34 @@ async def upload(request: web.Request) -> web.Response:
     return submitted(request, taken, Party(wanted.role, wanted.party_id))
 
 
+async def upload_history(request: web.Request) -> web.Response:
+    """Uploads that became tables, newest first."""
+    body = await read_body(request)
+    wanted = JobFilter(
+        job_id=None if body.get("job_id") is None else text_of(body, "job_id"),
+        kind="upload",
+        status=(Status.SUCCESS,),
+    )
+    limit = number_of(body, "limit", 0)
+    jobs, _ = await request.app[JOBS].jobs_page(wanted, max(limit, 0))
+    return reply([{job.job_id: await _uploaded(request, job)} for job in jobs])
+
+
+async def _uploaded(request: web.Request, job: Job) -> dict[str, Any]:
+    asked = job.upload or {}
+    made = await request.app[TRACKING].outputs(job.job_id, None, None, "upload_0")
+    return {
+        "upload_info": {
+            "table_name": asked.get("name"),
+            "namespace": asked.get("namespace"),
+            "partition": asked.get("params", {}).get("partition"),
+            "upload_count": made[0].rows if made else 0,
+        },
+        "notes": job.description,
+        "schema": _schema_shown(made[0].schema) if made else {},
+    }
+
+
 def upload_params(asked: dict[str, Any]) -> dict[str, Any]:
     """The fields of an upload conf that the Upload component takes, in their own kinds.
 
@@ -100,7 +130,6 @@ async def table_info(request: web.Request) -> web.Response:
                 **nothing,
             }
         )
-    schema = dict(found.schema)
     return reply(
         {
             "table_name": found.name,
@@ -108,17 +137,19 @@ async def table_info(request: web.Request) -> web.Response:
             "exist": 1,
             "count": found.rows,
             "partition": found.partitions,
-            "schema": {
-                "sid": schema.get("id_name", ""),
-                "header": ",".join(schema.get("columns", ())),
-                **schema,
-            },
+            "schema": _schema_shown(found.schema),
             "enable": True,
             "origin": "upload",
-            "extend_sid": bool(schema.get("meta", {}).get("extend_sid", False)),
+            "extend_sid": bool((found.schema.get("meta") or {}).get("extend_sid", False)),
             "address": {"party_id": found.party_id},
         }
     )
+
+
+def _schema_shown(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """A schema with FATE's two words for it: `sid` and `header`."""
+    header = ",".join(schema.get("columns", ()))
+    return {"sid": schema.get("id_name", ""), "header": header, **schema}
 
 
 async def table_delete(request: web.Request) -> web.Response:
@@ -126,7 +157,9 @@ async def table_delete(request: web.Request) -> web.Response:
     body = await read_body(request)
     if body.get("job_id"):
         gone = await request.app[TABLES].delete_outputs(
-            text_of(body, "job_id"), party_of(body), body.get("component_name")
+            text_of(body, "job_id"),
+            party_of(body),
+            None if body.get("component_name") is None else text_of(body, "component_name"),
         )
     else:
         body["table_name"] = body.get("table_name") or body.get("name")
@@ -137,6 +170,15 @@ async def table_delete(request: web.Request) -> web.Response:
     if not gone:
         return reply(retcode=Retcode.ARGUMENT_ERROR, retmsg="no find table")
     return reply({"table_name": gone[0].name, "namespace": gone[0].namespace})
+
+
+async def clean(request: web.Request) -> web.Response:
+    """Delete the output tables of a job at its parties; doing so twice is fine."""
+    body = await read_body(request)
+    component = None if body.get("component_name") is None else text_of(body, "component_name")
+    job = await request.app[JOBS].get(text_of(body, "job_id"))
+    await request.app[TABLES].delete_outputs(job.job_id, party_of(body), component)
+    return reply()
 
 
 async def version(request: web.Request) -> web.Response:
@@ -166,6 +208,18 @@ ROUTES = (
         },
         methods=("POST",),
         takes=("application/json", "multipart/form-data"),
+    ),
+    Route(
+        "data/upload/history",
+        upload_history,
+        "Uploads that became tables",
+        {"job_id": "text", "limit": "number, 0 is all"},
+    ),
+    Route(
+        "job/clean",
+        clean,
+        "Delete the output tables of a job",
+        {"job_id*": "text", "party_id": "number or text", "component_name": "text"},
     ),
     Route("table/table_info", table_info, "What is known of a table", _TABLE),
     Route("table/delete", table_delete, "Delete a table", _TABLE),

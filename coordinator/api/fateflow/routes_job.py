@@ -42,22 +42,24 @@ MOST_ASKED_ALONE = 20
 """So many jobs are looked up one by one; for more, all are read at once."""
 
 
-def submitted(request: web.Request, job: Submitted, seat: Party | None = None) -> web.Response:
+def submitted(request: web.Request, job: Submitted, seat: Party) -> web.Response:
     """The answer to a job that was taken."""
-    url = request.app[PUBLIC_URL]
-    role, party = (seat.role.value, seat.party_id) if seat else ("", "")
     return reply(
         {
             "job_id": job.job_id,
             "model_info": {"model_id": job.model_id, "model_version": job.model_version},
-            "board_url": f"{url}/index.html#/dashboard?job_id={job.job_id}"
-            f"&role={role}&party_id={party}",
+            "board_url": _board_url(request, job.job_id, seat.role.value, seat.party_id),
             "logs_directory": "",
             "code": 0,
             "message": SUCCESS,
         },
         job_id=job.job_id,
     )
+
+
+def _board_url(request: web.Request, job_id: str, role: str, party_id: str) -> str:
+    place = f"{request.app[PUBLIC_URL]}/index.html#/dashboard"
+    return f"{place}?job_id={job_id}&role={role}&party_id={party_id}"
 
 
 async def submit(request: web.Request) -> web.Response:
@@ -193,6 +195,16 @@ async def clean_queue(request: web.Request) -> web.Response:
     return reply(dict.fromkeys(cleaned, 0))
 
 
+async def board_url(request: web.Request) -> web.Response:
+    """Where a job can be watched."""
+    body = await read_body(request)
+    require(body, "job_id", "role", "party_id")
+    job = await request.app[JOBS].get(text_of(body, "job_id"))
+    seats = seats_shown(job, role_of(body), party_of(body))
+    urls = [_board_url(request, job.job_id, seat.role.value, seat.party_id) for seat in seats]
+    return reply({"board_url": urls})
+
+
 async def why(request: web.Request) -> web.Response:
     """What an unfinished job waits for, or why it did not end well; and what to do."""
     body = await read_body(request)
@@ -278,6 +290,7 @@ ROUTES = (
     Route("job/task/query", tasks, "Tasks of jobs", {"job_id": "text", **_SEAT}),
     Route("job/list/job", list_jobs, "A page of jobs", {**_PAGE, **_SEAT}),
     Route("job/list/task", list_tasks, "A page of tasks", {**_PAGE, "job_id": "text", **_SEAT}),
+    Route("job/url/get", board_url, "Where a job can be watched", {**_JOB, **_SEAT}),
     Route("job/clean/queue", clean_queue, "Cancel every job that waits"),
     Route("tripact/job/why", why, "What a job waits for, or why it failed", _JOB),
     Route("tripact/job/ledger", ledger, "What left each party during a job", _JOB),

@@ -49,6 +49,12 @@ def test_a_submit_names_job_model_and_board(live: Any, lr_dsl: Any, lr_conf: Any
     assert live.client.wait(job_id, timeout_s=20) == "success"
 
 
+def test_the_board_is_named_for_a_seat(live: Any, done_job: str) -> None:
+    data = live.client.ask("job/url/get", {"job_id": done_job, "role": "host", "party_id": 10000})
+    (url,) = data["board_url"]
+    assert url.endswith(f"job_id={done_job}&role=host&party_id=10000")
+
+
 def test_the_short_names_of_a_submit_are_understood(live: Any, lr_dsl: Any, lr_conf: Any) -> None:
     assert live.client.call("job/submit", {"dsl": lr_dsl, "runtime_conf": lr_conf})["retcode"] == 0
 

@@ -148,6 +148,32 @@ def test_a_table_that_nobody_has_is_no_error(live: Any, body: Any) -> None:
     assert {data[name] for name in ("partition", "schema", "enable", "origin")} == {None}
 
 
+def test_the_history_has_uploads_newest_first_and_no_more_than_asked(live: Any, conf: Any) -> None:
+    first = send(live, as_key(conf))["jobId"]
+    live.client.wait(first, timeout_s=20)
+    second = send(live, as_key({**conf, "drop": 1}))["jobId"]
+    live.client.wait(second, timeout_s=20)
+    told = live.client.ask("data/upload/history", {"limit": 2})
+    assert [list(entry) for entry in told] == [[second], [first]]
+    info = told[0][second]
+    assert info["upload_info"] == {
+        "table_name": conf["table_name"],
+        "namespace": "exp",
+        "partition": 4,
+        "upload_count": 3,
+    }
+    assert info["schema"]["header"] == "y,x0"
+    assert live.client.ask("data/upload/history", {"job_id": first}) == told[1:]
+
+
+def test_outputs_of_a_job_may_be_cleaned_twice(live: Any, lr_dsl: Any, lr_conf: Any) -> None:
+    job = live.client.submit(lr_dsl, lr_conf)
+    live.client.wait(job, timeout_s=20)
+    for _ in range(2):
+        assert live.client.call("job/clean", {"job_id": job.job_id})["retmsg"] == "success"
+    assert live.client.call("table/delete", {"job_id": job.job_id})["retcode"] == 101
+
+
 def test_outputs_of_a_job_are_deleted_once(live: Any, lr_dsl: Any, lr_conf: Any) -> None:
     job = live.client.submit(lr_dsl, lr_conf)
     live.client.wait(job, timeout_s=20)
