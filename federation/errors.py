@@ -623,6 +623,15 @@ class DatabaseAway(Unavailable):
         super().__init__(f"the database {database} can not be opened: {why}", database=database)
 
 
+class CallGivenUp(Unavailable):
+    """Whoever asked does not wait any more, or took nothing for a minute."""
+
+    code = "call_given_up"
+
+    def __init__(self) -> None:
+        super().__init__("nobody waits for the answer any more")
+
+
 class KeyExhausted(Unavailable):
     """A sealing key has sealed as many parts as it may."""
 
@@ -688,6 +697,15 @@ class NoAnswer(Unavailable):
             party_id=party_id,
             method=method,
         )
+
+
+class LinkRefused(Unavailable):
+    """The coordinator does not let this agent in."""
+
+    code = "link_refused"
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(f"the coordinator says: {message} ({code})", refusal=code)
 
 
 class PartyNotConnected(Unavailable):
@@ -844,6 +862,20 @@ class BadSignature(PeerMisbehaved):
 
     def __init__(self, purpose: str) -> None:
         super().__init__(f"the signature of a {purpose} is not of the pinned key", purpose=purpose)
+
+
+class CoordinatorKeyChanged(PeerMisbehaved):
+    """A coordinator shows another key than the one that was joined."""
+
+    code = "coordinator_key_changed"
+
+    def __init__(self, pinned: str, seen: str) -> None:
+        super().__init__(
+            f"the coordinator shows key {seen}, joined was {pinned}. Somebody may stand between; "
+            "if its operator says that it has a new key, join again with a new code",
+            pinned=pinned,
+            seen=seen,
+        )
 
 
 class ForgedSender(PeerMisbehaved):

@@ -11,6 +11,7 @@ import fcntl
 import json
 import os
 import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from federation.errors import BadRequest, HomeInUse, Unavailable
 from federation.wire.identity import Identity
 
 _FOLDERS = ("tables", "models", "spool", "logs", "audit", "faults")
+_LOCK_AGAIN_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +119,14 @@ class Home:
             HomeInUse: another one runs.
         """
         with (self.root / "lock").open("a") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise HomeInUse(str(self.root)) from None
+            for again in (True, True, True, False):
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:  # or somebody only looks who holds it
+                    if not again:
+                        raise HomeInUse(str(self.root)) from None
+                    time.sleep(_LOCK_AGAIN_S)
             # Whoever finds the lock taken can read by whom.
             file.truncate(0)
             file.write(f"{os.getpid()}\n")

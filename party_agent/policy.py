@@ -199,6 +199,16 @@ class Rules:
         remedy = f"party-agent grant {ask.grant()} --home {self._home}"
         raise PolicyRefused(str(ask), 'default = "refuse"', remedy)
 
+    def check_any(self, what: What) -> None:
+        """Say no where nothing of that kind is allowed at all.
+
+        Raises:
+            PolicyRefused: the default refuses, and no rule allows anything of it.
+            InvalidPolicy: the policy can not be read.
+        """
+        if not any(rule.what == what for rule in self.policy.allow):
+            self.check(Ask(what))
+
 
 def append_grant(path: Path, rule: Rule) -> str:
     """Add an `[[allow]]` rule to a policy file, which is made if it is missing.

@@ -51,6 +51,11 @@ class FrameStream:
         reader, writer = await asyncio.open_connection(sock=end, limit=_SOCKET_BUFFER_BYTES)
         return cls(reader, writer)
 
+    @property
+    def unsent_bytes(self) -> int:
+        """What was put and the socket has not taken yet."""
+        return self._writer.transport.get_write_buffer_size()
+
     def put(self, frame: Frame) -> None:
         """Write a frame without waiting; what the socket does not take yet is kept in memory.
 

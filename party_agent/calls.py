@@ -1,0 +1,287 @@
+"""Questions of the coordinator that want an answer now; nothing of them is kept.
+
+| method | answer |
+|---|---|
+| `receive_upload` {upload_id, filename}, bytes in | {size_bytes, sha256} |
+| `rows` {namespace, name, limit, offset} | {header, rows, total} |
+| `table_info` {namespace, name} | {exist, count, partitions, schema, header, ...} |
+| `download_csv` {namespace, name, limit, head} | bytes out, then {rows} |
+| `output_model` {model_id, model_version, role, component} | {param, meta, module}, or nothing |
+| `log` {job_id, role} | bytes out: tar.gz |
+| `ledger` {job_id} | {rows}: names and sizes of letters that left |
+| `waiting` {job_id} | what each task waits for |
+
+Rows are shown, and uploads taken, as far as the policy allows.
+"""
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import structlog
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from federation.errors import BadRequest, CallGivenUp, MalformedMessage, NotFound, TripactError
+from federation.spec.orders import TableName
+from federation.wire.codec import decode, encode
+from federation.wire.frames import Frame, FrameKind
+from party_agent import logs
+from party_agent.attempt import Attempt
+from party_agent.audit import Audit
+from party_agent.background import Background
+from party_agent.home import Home
+from party_agent.models import ModelName, Models
+from party_agent.plain import json_like
+from party_agent.policy import Ask, Rules
+from party_agent.runner import Runner
+from party_agent.streams import CHUNK_BYTES, Stream
+from party_agent.tables import TableStore
+
+log = structlog.get_logger(__name__)
+
+_MOST_ROWS = 10_000
+
+
+class _Args(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class _Table(_Args):
+    namespace: str
+    name: str
+
+    @property
+    def named(self) -> TableName:
+        return TableName(namespace=self.namespace, name=self.name)
+
+    @property
+    def shown(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+
+class _Rows(_Table):
+    limit: int = Field(100, ge=-1)
+    offset: int = Field(0, ge=0)
+
+
+class _Csv(_Table):
+    limit: int = Field(-1, ge=-1)
+    head: bool = True
+
+
+class _Upload(_Args):
+    upload_id: str = Field(pattern=r"^[A-Za-z0-9_-]{1,128}$")
+    filename: str = ""
+
+
+class _ModelArgs(_Args):
+    model_id: str
+    model_version: str
+    role: str
+    component: str
+
+
+class _JobArgs(_Args):
+    job_id: str
+    role: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What answers are looked up in."""
+
+    home: Home
+    rules: Rules
+    audit: Audit
+    runner: Runner
+
+
+Method = Callable[[dict[str, Any], Stream], Awaitable[Any]]
+
+
+class Calls:
+    """Questions under way."""
+
+    def __init__(self, desk: Desk, send: Callable[[Frame], None], background: Background) -> None:
+        self._desk = desk
+        self._send = send
+        self._background = background
+        self._open: dict[str, Stream] = {}
+        self._tables = TableStore(desk.home.tables)
+        self._models = Models(desk.home.models)
+        self._methods: dict[str, Method] = {
+            "receive_upload": self._receive_upload,
+            "rows": self._rows,
+            "table_info": self._table_info,
+            "download_csv": self._download_csv,
+            "output_model": self._output_model,
+            "log": self._log,
+            "ledger": self._ledger,
+            "waiting": self._waiting,
+        }
+
+    def take(self, frame: Frame) -> None:
+        """A CALL, or a CHUNK, CREDIT or ANSWER of one that is open; others are ignored.
+
+        Raises:
+            MalformedMessage: it has no call_id, or is not of the shape of its kind.
+        """
+        call_id = frame.header.get("call_id")
+        if not isinstance(call_id, str):
+            raise MalformedMessage("a call has no call_id")
+        if frame.kind is not FrameKind.CALL:
+            if call_id in self._open:
+                self._open[call_id].take(frame)
+            return
+        method = str(frame.header.get("method"))
+        stream = self._open[call_id] = Stream(call_id, self._send)
+        self._background.start(self._answer(method, bytes(frame.body), stream), f"call {method}")
+
+    def link_lost(self) -> None:
+        """Give every open call up: its asker is gone."""
+        for stream in self._open.values():
+            stream.take(Frame(FrameKind.ANSWER, {"call_id": stream.call_id, "ok": False}))
+
+    async def _answer(self, method: str, body: bytes, stream: Stream) -> None:
+        try:
+            answer = self._methods.get(method)
+            if answer is None:
+                raise NotFound(f"this agent knows no call {method!r}", method=method)
+            args = decode(body)
+            if not isinstance(args, dict):
+                raise MalformedMessage("the arguments of a call are a map")
+            said, ok = await answer(args, stream), True
+        except CallGivenUp:
+            return
+        except TripactError as error:
+            facts = json_like(dict(error.facts))
+            said, ok = {"code": error.code, "message": error.message, "facts": facts}, False
+        except ValidationError as error:
+            where = ".".join(str(part) for part in error.errors()[0]["loc"])
+            said = {"code": BadRequest.code, "message": f"{method} wants a proper {where}"}
+            ok = False
+        except Exception as error:
+            log.exception("call failed", method=method)
+            message = f"the agent failed with {type(error).__name__}; its log says where"
+            said, ok = {"code": "agent_error", "message": message}, False
+        finally:
+            del self._open[stream.call_id]
+        header = {"call_id": stream.call_id, "ok": ok}
+        self._send(Frame(FrameKind.ANSWER, header, encode(json_like(said))))
+
+    # --- tables ----------------------------------------------------------------------------------
+
+    async def _receive_upload(self, args: dict[str, Any], stream: Stream) -> Any:
+        upload = _Upload.model_validate(args)
+        self._desk.rules.check_any("upload")
+        path = self._desk.home.spool / upload.upload_id
+        digest, size = hashlib.sha256(), 0
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with os.fdopen(descriptor, "wb") as file:
+                while chunk := await stream.read():
+                    file.write(chunk)
+                    digest.update(chunk)
+                    size += len(chunk)
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+        return {"size_bytes": size, "sha256": digest.hexdigest()}
+
+    async def _rows(self, args: dict[str, Any], _: Stream) -> Any:
+        asked = _Rows.model_validate(args)
+        self._desk.rules.check(Ask("read", tables=(asked.shown,)))
+        limit = _MOST_ROWS if asked.limit < 0 else min(asked.limit, _MOST_ROWS)
+        header, rows = self._tables.rows(asked.namespace, asked.name, asked.offset, limit)
+        total = self._tables.stored(asked.named).rows
+        return {"header": header, "rows": rows, "total": total}
+
+    async def _table_info(self, args: dict[str, Any], _: Stream) -> Any:
+        asked = _Table.model_validate(args)
+        stored = self._tables.info(asked.namespace, asked.name)
+        if stored is None:
+            return {"exist": 0, "count": 0}
+        return {
+            "exist": 1,
+            "count": stored.rows,
+            "partitions": stored.partitions,
+            "schema": stored.schema.to_json(),
+            "header": stored.schema.header,
+            "size_bytes": stored.size_bytes,
+            "created_ms": stored.created_ms,
+        }
+
+    async def _download_csv(self, args: dict[str, Any], stream: Stream) -> Any:
+        asked = _Csv.model_validate(args)
+        self._desk.rules.check(Ask("read", tables=(asked.shown,)))
+        stored = self._tables.stored(asked.named)
+        pieces = self._tables.csv(asked.namespace, asked.name, asked.limit, asked.head)
+        await stream.write_all(pieces)
+        rows = stored.rows if asked.limit < 0 else min(stored.rows, asked.limit)
+        return {"rows": rows}
+
+    # --- jobs ------------------------------------------------------------------------------------
+
+    async def _output_model(self, args: dict[str, Any], _: Stream) -> Any:
+        asked = _ModelArgs.model_validate(args)
+        name = ModelName(asked.model_id, asked.model_version, asked.role, asked.component)
+        model = self._models.find(name)
+        if model is None:
+            return None
+        return {"param": model.param, "meta": model.meta, "module": model.module}
+
+    async def _log(self, args: dict[str, Any], stream: Stream) -> Any:
+        asked = _JobArgs.model_validate(args)
+        with tempfile.TemporaryFile(dir=self._desk.home.spool) as file:
+            logs.archive(self._desk.home.logs, asked.job_id, asked.role, file)
+            size = file.tell()
+            file.seek(0)
+            await stream.write_all(iter(lambda: file.read(CHUNK_BYTES) or None, None))
+        return {"size_bytes": size}
+
+    async def _ledger(self, args: dict[str, Any], _: Stream) -> Any:
+        return {"rows": self._desk.audit.rows(_JobArgs.model_validate(args).job_id)}
+
+    async def _waiting(self, args: dict[str, Any], _: Stream) -> Any:
+        job_id = _JobArgs.model_validate(args).job_id
+        attempts = [a for a in self._desk.runner.attempts if a.order.job_id == job_id]
+        return [await _waiting_of(attempt) for attempt in attempts]
+
+
+async def _waiting_of(attempt: Attempt) -> dict[str, Any]:
+    """What an attempt does or waits for, with a sentence for people."""
+    task = attempt.order.task
+    waits = await attempt.waits()
+    done, total = attempt.progress
+    seat = f"{task.component} at {attempt.me}"
+    if waits:
+        parts = [
+            f"{wait['tag'] or 'room to send'} of {wait['peer']} for {wait['seconds']:.0f} s"
+            for wait in waits
+        ]
+        what = f"{seat} waits for {', '.join(parts)}"
+    elif total:
+        what = f"{seat} runs, {100 * done // total} % done"
+    else:
+        what = f"{seat} {attempt.state}"
+    return {
+        "component": task.component,
+        "task_id": task.task_id,
+        "version": attempt.order.version,
+        "role": task.role.value,
+        "state": attempt.state,
+        "waits": waits,
+        "what": what,
+    }
+
+
+def sweep_spool(spool: Path, older_than_s: float, now_s: float) -> Iterator[Path]:
+    """Delete uploads that no job took for so long."""
+    for path in spool.iterdir():
+        if path.is_file() and now_s - path.stat().st_mtime > older_than_s:
+            path.unlink(missing_ok=True)
+            yield path

@@ -1,0 +1,136 @@
+"""Whether this party takes part in a job: every reason against it, at once.
+
+Components, roles, parameters, tables, the policy, the peers' keys. Nothing is started or changed,
+but that a peer's key may be pinned as first seen.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from federation.components.component import Component
+from federation.components.registry import find_component
+from federation.components.tables.upload import UploadParams, upload_of
+from federation.errors import (
+    InvalidInput,
+    NotFound,
+    TableTooSmall,
+    TripactError,
+)
+from federation.spec.orders import PrepareJob, Reason, TaskBrief
+from party_agent.peers import Peers
+from party_agent.plain import json_like
+from party_agent.policy import Ask, Rules
+from party_agent.tables import TableStore
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a party says to a job.
+
+    Attributes:
+        reasons: against it; none means yes.
+        params: of each task with every default, by `component/role`.
+    """
+
+    reasons: tuple[Reason, ...]
+    params: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Checks:
+    """What the checks look at."""
+
+    party_id: str
+    rules: Rules
+    peers: Peers
+    tables: TableStore
+
+    def answer(self, order: PrepareJob) -> Answer:
+        """Every reason against a job, or the parameters of its tasks."""
+        reasons = list(self._against_peers(order))
+        params: dict[str, dict[str, Any]] = {}
+        for brief in order.tasks:
+            try:
+                component = find_component(brief.module)
+            except NotFound as error:
+                reasons.append(reason_of(error, brief.component))
+                continue
+            reasons += self._against_task(order, brief, component)
+            try:
+                parsed = component.params.parse(brief.params)
+            except InvalidInput as error:
+                reasons += _each_problem(error, brief)
+                continue
+            params[f"{brief.component}/{brief.role.value}"] = parsed.model_dump(mode="json")
+            if isinstance(parsed, UploadParams):
+                reasons += self._against_upload(parsed, brief)
+        unique = {(r.code, r.message, r.path): r for r in reasons}
+        return Answer(tuple(unique.values()), params)
+
+    def _against_peers(self, order: PrepareJob) -> Iterator[Reason]:
+        for party_id in others(order, self.party_id):
+            try:
+                self.peers.check(party_id, order.keys.get(party_id, b""))
+            except TripactError as error:
+                yield reason_of(error, "roles")
+
+    def _against_task(
+        self, order: PrepareJob, brief: TaskBrief, component: Component
+    ) -> Iterator[Reason]:
+        if brief.role not in component.roles:
+            yield Reason(
+                code="wrong_role",
+                message=f"{brief.module} has nothing to run at the role {brief.role.value}",
+                path=brief.component,
+            )
+        tables = tuple(f"{table.namespace}/{table.name}" for table in brief.tables)
+        if component.params is not UploadParams:
+            ask = Ask(
+                "job",
+                component.module,
+                brief.role.value,
+                others(order, self.party_id),
+                tables,
+            )
+            yield from self._against(ask, brief)
+        yield from self._against_tables(brief)
+
+    def _against_tables(self, brief: TaskBrief) -> Iterator[Reason]:
+        for table in brief.tables:
+            try:
+                least = self.rules.policy.least_rows
+                if self.tables.stored(table).rows < least:
+                    raise TableTooSmall(f"{table.namespace}.{table.name}", least)
+            except TripactError as error:
+                yield reason_of(error, brief.component)
+
+    def _against_upload(self, params: UploadParams, brief: TaskBrief) -> Iterator[Reason]:
+        upload = upload_of(params)
+        into = f"{upload.into.namespace}/{upload.into.name}"
+        yield from self._against(Ask("upload", tables=(into,), files=(upload.file,)), brief)
+
+    def _against(self, ask: Ask, brief: TaskBrief) -> Iterator[Reason]:
+        try:
+            self.rules.check(ask)
+        except TripactError as error:
+            yield reason_of(error, brief.component)
+
+
+def others(order: PrepareJob, party_id: str) -> tuple[str, ...]:
+    """The other parties of a job, each once."""
+    found = [other for ids in order.roles.values() for other in ids if other != party_id]
+    return tuple(dict.fromkeys(found))
+
+
+def reason_of(error: TripactError, path: str = "") -> Reason:
+    """An error as a reason."""
+    return Reason(
+        code=error.code, message=error.message, path=path, facts=json_like(dict(error.facts))
+    )
+
+
+def _each_problem(error: InvalidInput, brief: TaskBrief) -> Iterator[Reason]:
+    for problem in error.problems:
+        where = f"{brief.component}.{problem.path}" if problem.path else brief.component
+        yield Reason(code=error.code, message=problem.message, path=where)
