@@ -170,7 +170,7 @@ class Coordinator:
         self._stack.push_async_callback(runner.cleanup)
         self._stack.push_async_callback(self._part, agents, links, local)
         if local is not None:
-            local.open(address.url)
+            local.open(address.url, last_url(self._home))
         await links.open(jobs)
         await self._resume(jobs, agents, links)
         await web.SockSite(runner, listener).start()
@@ -226,6 +226,14 @@ def _url(host: str, port: int) -> str:
     """How this machine reaches what listens on `host`."""
     reached = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - to be replaced
     return f"http://[{reached}]:{port}" if ":" in reached else f"http://{reached}:{port}"
+
+
+def last_url(home: Path) -> str | None:
+    """Where the coordinator of this home is, or was when it was killed."""
+    try:
+        return str(json.loads((home / ADDRESS_FILE).read_text())["url"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _announce(address: Address) -> Path:

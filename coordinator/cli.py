@@ -17,11 +17,11 @@ from typing import Annotated, Any, NoReturn, TypeVar
 import typer
 
 from coordinator.app import (
-    ADDRESS_FILE,
     VERSION,
     Address,
     Coordinator,
     identity_of,
+    last_url,
     now_ms,
     open_database,
 )
@@ -101,7 +101,7 @@ def invite(
         return await parties.invite(_party(party), valid_s, replace=replace)
 
     code = _run(_with_parties(settings, public, make))
-    url = settings.public_url or _running_url(settings.home) or "http://COORDINATOR:9380"
+    url = settings.public_url or last_url(settings.home) or "http://COORDINATOR:9380"
     facts = {
         "party_id": _party(party),
         "code": code,
@@ -281,17 +281,9 @@ def _seconds(text: str) -> int:
     return int(number) * UNIT_S[unit]
 
 
-def _running_url(home: Path) -> str | None:
-    """The address of the coordinator that runs on this home, if one does."""
-    try:
-        return str(json.loads((home / ADDRESS_FILE).read_text())["url"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
 def _linked(home: Path) -> frozenset[str]:
     """Parties whose agents are linked to the coordinator that runs on this home."""
-    url = _running_url(home)
+    url = last_url(home)
     if url is None:
         return frozenset()
     try:

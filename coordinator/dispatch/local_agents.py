@@ -74,8 +74,16 @@ class LocalAgents:
         self._starting: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._open = False
 
-    def open(self, url: str) -> None:
-        """Agents may be started; they find the coordinator at `url`."""
+    def open(self, url: str, last_url: str | None) -> None:
+        """Agents may be started; they find the coordinator at `url`.
+
+        Args:
+            last_url: where the coordinator before this one was, if it did not stop by itself; its
+                agents dial there for ever, so they are ended unless that is `url`.
+        """
+        if last_url not in (None, url):
+            for party_id in self._known():
+                self._end(party_id)
         self._url = url
         self._open = True
 
@@ -104,9 +112,7 @@ class LocalAgents:
     async def stop(self) -> None:
         """End every agent, and with it the processes of its tasks; within two seconds."""
         self._open = False
-        pids = {pid for party_id in self._known() if (pid := self._pid(party_id))}
-        for pid in pids:
-            _signal(pid, signal.SIGTERM)
+        pids = {pid for party_id in self._known() if (pid := self._end(party_id))}
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(STOP_S):
                 await asyncio.gather(*(self._ended(party_id) for party_id in self._known()))
@@ -170,6 +176,14 @@ class LocalAgents:
             return LocalAgentFailed(party_id, exit_code, str(file), tail)
         return LocalAgentFailed(party_id, exit_code, str(file), "")
 
+    def _end(self, party_id: str) -> int | None:
+        """Tell an agent to end; its process."""
+        pid = self._pid(party_id)
+        if pid is not None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGTERM)
+        return pid
+
     async def _ended(self, party_id: str) -> None:
         process = self._processes.get(party_id)
         if process is not None:
@@ -211,8 +225,3 @@ def _lock_holder(file: Path) -> int | None:
     except OSError:
         return None
     return None
-
-
-def _signal(pid: int, number: signal.Signals) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.kill(pid, number)

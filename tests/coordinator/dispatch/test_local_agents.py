@@ -49,7 +49,7 @@ async def make(door: Any, tmp_path: Path) -> AsyncIterator[Make]:
             command=(sys.executable, "-c", script),
         )
         local = LocalAgents(plan, door.parties, door.links)
-        local.open("http://127.0.0.1:1")
+        local.open("http://127.0.0.1:1", None)
         made.append(local)
         return local
 
@@ -123,6 +123,16 @@ async def test_an_agent_left_by_another_coordinator_is_ended_too(
     pid = (await seen(tmp_path, "9999", until))["pid"]
     first.cancel()
     await make(AGENT).stop()
+    await until(lambda: not alive(pid))
+
+
+async def test_an_agent_that_dials_where_nobody_is_any_more_is_ended(
+    make: Make, tmp_path: Path, until: Any
+) -> None:
+    first = asyncio.ensure_future(make(AGENT).start("9999"))
+    pid = (await seen(tmp_path, "9999", until))["pid"]
+    first.cancel()
+    make(AGENT).open("http://127.0.0.1:2", last_url="http://127.0.0.1:1")
     await until(lambda: not alive(pid))
 
 
