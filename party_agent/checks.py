@@ -6,6 +6,7 @@ but that a peer's key may be pinned as first seen.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from federation.components.component import Component
@@ -14,6 +15,7 @@ from federation.components.tables.upload import UploadParams, upload_of
 from federation.errors import (
     InvalidInput,
     NotFound,
+    PolicyRefused,
     TableTooSmall,
     TripactError,
 )
@@ -22,6 +24,7 @@ from party_agent.peers import Peers
 from party_agent.plain import json_like
 from party_agent.policy import Ask, Rules
 from party_agent.tables import TableStore
+from party_agent.tables.upload import SPOOL
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +42,17 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Checks:
-    """What the checks look at."""
+    """What the checks look at.
+
+    Attributes:
+        upload_from: folders of this machine of whose files a job may make tables; None: any.
+    """
 
     party_id: str
     rules: Rules
     peers: Peers
     tables: TableStore
+    upload_from: tuple[Path, ...] | None
 
     def answer(self, order: PrepareJob) -> Answer:
         """Every reason against a job, or the parameters of its tasks."""
@@ -108,7 +116,17 @@ class Checks:
     def _against_upload(self, params: UploadParams, brief: TaskBrief) -> Iterator[Reason]:
         upload = upload_of(params)
         into = f"{upload.into.namespace}/{upload.into.name}"
-        yield from self._against(Ask("upload", tables=(into,), files=(upload.file,)), brief)
+        yield from self._against(Ask("upload", tables=(into,)), brief)
+        if upload.file.startswith(SPOOL) or self.upload_from is None:
+            return
+        path = Path(upload.file).expanduser().resolve()
+        if not any(path.is_relative_to(folder.resolve()) for folder in self.upload_from):
+            refused = PolicyRefused(
+                f"making a table of {upload.file}, a file of this party's machine,",
+                "upload_from of the settings",
+                "name its folder there (party_agent.toml), or upload the file from elsewhere",
+            )
+            yield reason_of(refused, brief.component)
 
     def _against(self, ask: Ask, brief: TaskBrief) -> Iterator[Reason]:
         try:

@@ -48,7 +48,6 @@ Components = Annotated[list[str] | None, typer.Option("--component", help="Modul
 RoleNames = Annotated[list[str] | None, typer.Option("--role", help="guest, host, arbiter, local")]
 TableNames = Annotated[list[str] | None, typer.Option("--table", help="namespace/name, * fits all")]
 PartyIds = Annotated[list[str] | None, typer.Option("--party", help="Other parties of the job")]
-Files = Annotated[list[str] | None, typer.Option("--file", help="Files an upload may read")]
 WhatOption = Annotated[str, typer.Option("--what", help="job, upload or read")]
 
 
@@ -133,8 +132,7 @@ def grant(
     role: RoleNames = None,
     table: TableNames = None,
     party: PartyIds = None,
-    what: Files = Annotated[list[str] | None, typer.Option("--file", help="Files an upload may read")]
-WhatOption = "job",
+    what: WhatOption = "job",
     home: HomeOption = None,
 ) -> None:
     """Allow something: adds a rule to the policy; a running agent follows it at once."""
@@ -146,7 +144,6 @@ WhatOption = "job",
             roles=tuple(role) if role else None,
             tables=tuple(table) if table else None,
             parties=tuple(map(_party, party)) if party else None,
-            files=tuple(file) if file else None,
         )
         added = append_grant(kept.policy, rule)
     except TripactError as error:
@@ -182,8 +179,7 @@ def policy_check(
     role: RoleNames = None,
     table: TableNames = None,
     party: PartyIds = None,
-    what: Files = Annotated[list[str] | None, typer.Option("--file", help="Files an upload may read")]
-WhatOption = "job",
+    what: WhatOption = "job",
     standalone: Annotated[bool, typer.Option("--standalone", help="As a local party")] = False,
     home: HomeOption = None,
 ) -> None:
@@ -192,7 +188,7 @@ WhatOption = "job",
         kept = Home(_settings(None, home=home).home)
         rules = Rules(kept.policy, kept.root, standalone=standalone)
         policy = rules.policy
-        if not (component or role or table or party or file):
+        if not (component or role or table or party):
             default = policy.default or ("allow" if standalone else "refuse")
             typer.echo(
                 f"{kept.policy}: default {default}, {len(policy.allow)} allow and "
@@ -207,7 +203,6 @@ WhatOption = "job",
                     role=held,
                     parties=tuple(party or ()),
                     tables=tuple(table or ()),
-                    files=tuple(file or ()),
                 )
                 rules.check(ask)
                 typer.echo(f"allowed: {ask}")

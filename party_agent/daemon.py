@@ -61,7 +61,14 @@ class Daemon:
         self.link = CoordinatorLink(joined, identity, _offer(cores, gpus), pace)
         rules = Rules(home.policy, home.root, standalone=settings.standalone)
         peers = Peers(self._journal, rules, home)
-        checks = Checks(joined.party_id, rules, peers, TableStore(home.tables))
+        anywhere = settings.standalone and settings.upload_from is None
+        checks = Checks(
+            party_id=joined.party_id,
+            rules=rules,
+            peers=peers,
+            tables=TableStore(home.tables),
+            upload_from=None if anywhere else tuple(settings.upload_from or ()),
+        )
         self._reports = Reports(self._journal, self.link.send)
         self._sessions = Sessions(identity, joined.party_id, checks)
         self._relay = Relay(joined.party_id, self._audit, self.link.send)

@@ -38,6 +38,9 @@ class Settings(BaseModel):
     cores: int = Field(0, ge=0, le=4096, description="cores to offer; 0: all of this machine")
     gpus: int = Field(-1, ge=-1, le=64, description="GPUs to offer; -1: those that are found")
     tasks: int = Field(0, ge=0, le=4096, description="tasks at a time; 0: from the cores")
+    upload_from: list[Path] | None = Field(
+        None, description="folders of which jobs may make tables; None: standalone any, else none"
+    )
     spare_workers: int = Field(2, ge=0, le=64, description="processes that wait for a task")
     backoff_first_s: float = Field(0.05, gt=0, le=60, description="wait before dialing again")
     backoff_most_s: float = Field(2.0, gt=0, le=600, description="the longest such wait")
