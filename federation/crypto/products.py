@@ -98,7 +98,7 @@ class FixedBase:
     def _tables(self) -> list[list[mpz]]:
         tables, base = [], self._base
         for _ in range(self.exponent_bytes):
-            tables.append(_successive(base, 256, self._modulus))
+            tables.append(successive(base, 256, self._modulus))
             base = tables[-1][-1] * base % self._modulus
         return tables
 
@@ -156,7 +156,7 @@ def _by_tables(exponents: NDArray[Any], bases: list[mpz], modulus: mpz, plan: _P
     for base in bases:
         current = base
         for _ in range(plan.windows):
-            table = _successive(current, half + 1, modulus)
+            table = successive(current, half + 1, modulus)
             tables.append(table)
             current = table[half] * table[half] % modulus
     above, below = [], []
@@ -219,7 +219,7 @@ def _digit_rows(exponents: NDArray[Any], plan: _Plan) -> Iterator[NDArray[np.int
         yield from digits
 
 
-def _successive(base: mpz, count: int, modulus: mpz) -> list[mpz]:
+def successive(base: mpz, count: int, modulus: mpz) -> list[mpz]:
     """base**0 .. base**(count - 1)."""
     table = [_ONE]
     for _ in range(count - 1):

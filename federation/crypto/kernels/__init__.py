@@ -1,0 +1,16 @@
+"""Modular arithmetic on whole arrays, by machine code made at run time or by gmpy2."""
+
+from federation.crypto.kernels.choice import Status, ring, status, warm
+from federation.crypto.kernels.machine import set_threads
+from federation.crypto.kernels.ring import FixedBase, Residues, Ring
+
+__all__ = [
+    "FixedBase",
+    "Residues",
+    "Ring",
+    "Status",
+    "ring",
+    "set_threads",
+    "status",
+    "warm",
+]
