@@ -128,7 +128,6 @@ class Runner:
         if membership is None:
             raise SessionLost(order.job_id, order.epoch)
         shop.sessions.check(order, membership)
-        shop.sessions.check(order, membership)
         if any(seat.party_id != shop.party_id for seat in seats):
             attempt.state = "waits for its peers' keys"
             await membership.settled.wait()

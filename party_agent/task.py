@@ -8,6 +8,7 @@ An unforeseen error leaves the machine as its type alone: its text may quote row
 places in the code go to the job's ERROR log, all of it to `faults/`.
 """
 
+import contextlib
 import os
 import time
 from dataclasses import dataclass
@@ -103,7 +104,19 @@ async def work(end: socket) -> None:
     finally:
         log.close()
     await stream.send(Frame(FrameKind.REPORT, {"type": "end"}, encode(said, MESSAGE_LIMITS)))
+    await _until_let_go(stream)
     await stream.close()
+
+
+async def _until_let_go(stream: FrameStream) -> None:
+    """Wait until the agent has hung up.
+
+    It may be writing to us: a socket that is closed with bytes unread breaks the agent's end too,
+    and our last words could be lost with it.
+    """
+    with contextlib.suppress(LinkClosed):
+        while True:
+            await stream.receive()
 
 
 async def _carried_out(stream: FrameStream, start: Start, log: SeatLog) -> dict[str, Any]:
