@@ -212,11 +212,13 @@ class SqlJobs:
         row = (await self._tx.run(sa.select(jobs).where(jobs.c.job_id == job_id))).first()
         if row is None or row.plan is None:
             return None
+        job = rows.job_of(row)
         found = await self._tx.run(sa.select(members).where(members.c.job_id == job_id))
+        by_party = {member.party_id: rows.member_of(member) for member in found}
         state = JobState(
-            job=rows.job_of(row),
+            job=job,
             plan=plan_from_json(row.plan),
-            members={member.party_id: rows.member_of(member) for member in found},
+            members={party_id: by_party[party_id] for party_id in job.party_ids},
             tasks={
                 (task.component, task.seat): task
                 for task in await self.tasks(TaskFilter(job_id=job_id, latest=True))

@@ -65,9 +65,9 @@ class Transaction:
 
     def held(self, job_id: str) -> Held | None:
         """The state of a job as this transaction knows it without asking."""
-        if job_id in self.touched:
-            return self.touched[job_id]
-        return self._memory.find(job_id) if self._memory is not None else None
+        if job_id not in self.touched and self._memory is not None:
+            self.touched[job_id] = self._memory.find(job_id)
+        return self.touched.get(job_id)
 
     def hold(self, job_id: str, held: Held) -> None:
         """Keep in mind a state that was read or written."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import shutil
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from coordinator.domain.records import Job, PartyRecord
 from coordinator.domain.state import Changes, JobPlan, PlannedSeat, PlannedTask, Source
 from coordinator.domain.step import begin
 from coordinator.store import SqlStore, open_store
+from coordinator.store.engine import create_engine
 from federation.errors import PartyNotConnected
 from federation.spec.catalogue import Catalogue, ModuleDecl, Slot, by_module
 from federation.spec.orders import (
@@ -303,7 +305,7 @@ class ScriptedAgents:
             table=TableName(namespace=namespace, name=made),
             rows=3,
             header=("id", "x"),
-            schema={"id_name": "id", "columns": ["x"]},
+            schema_={"id_name": "id", "columns": ["x"]},
         )
 
 
@@ -312,11 +314,23 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest_asyncio.fixture
-async def store(tmp_path: Path) -> AsyncIterator[SqlStore]:
-    async with await open_store(f"sqlite:///{tmp_path / 'coordinator.db'}") as opened:
-        async with opened.begin() as tx:
+@pytest.fixture(scope="session")
+def joined(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database file in which all parties have joined, to make others from."""
+    path = tmp_path_factory.mktemp("database") / "coordinator.db"
+
+    async def make() -> None:
+        async with await open_store(f"sqlite:///{path}") as opened, opened.begin() as tx:
             await join_all(tx)
+
+    asyncio.run(make())
+    return path
+
+
+@pytest_asyncio.fixture
+async def store(joined: Path, tmp_path: Path) -> AsyncIterator[SqlStore]:
+    path = shutil.copy(joined, tmp_path)
+    async with SqlStore(create_engine(f"sqlite:///{path}")) as opened:
         yield opened
 
 

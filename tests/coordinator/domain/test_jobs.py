@@ -244,7 +244,7 @@ async def test_an_upload_streams_to_the_party_and_becomes_a_job(jobs: Jobs, agen
 
 async def test_an_upload_does_not_replace_a_table_unasked(jobs: Jobs, agents: Any) -> None:
     agents.answers["table_info"] = {"exist": 1, "count": 3}
-    with pytest.raises(TableExists, match="^The data table already exists"):
+    with pytest.raises(TableExists, match=r"^The data table already exists"):
         await jobs.submit_upload(UploadRequest("breast", "guest", "/data/guest.csv"), None)
     await jobs.submit_upload(UploadRequest("breast", "guest", "/data/guest.csv", drop=True), None)
     await agents.quiet()
