@@ -72,8 +72,8 @@ class Job:
 
     @property
     def elapsed_ms(self) -> int:
-        """Time from start to end, 0 while it has not ended."""
-        return (self.ended_ms or 0) - (self.started_ms or 0) if self.ended_ms else 0
+        """Time from start to end; 0 while it has not ended, or if it never started."""
+        return self.ended_ms - self.started_ms if self.ended_ms and self.started_ms else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +120,8 @@ class Task:
 
     @property
     def elapsed_ms(self) -> int:
-        """Time from start to end, 0 while it has not ended."""
-        return (self.ended_ms or 0) - (self.started_ms or 0) if self.ended_ms else 0
+        """Time from start to end; 0 while it has not ended, or if it never started."""
+        return self.ended_ms - self.started_ms if self.ended_ms and self.started_ms else 0
 
 
 @dataclass(frozen=True, slots=True)
