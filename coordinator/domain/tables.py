@@ -102,7 +102,7 @@ def _as_told(known: TableRecord, told: Mapping[str, Any]) -> TableRecord:
         rows=int(told.get("count", known.rows)),
         partitions=int(told.get("partitions", known.partitions)),
         schema=told.get("schema") or known.schema,
-        created_ms=known.created_ms,
-        header=known.header,
+        created_ms=known.created_ms or int(told.get("created_ms", 0)),
+        header=tuple(told.get("header") or known.header),
         job_id=known.job_id,
     )

@@ -27,6 +27,7 @@ from federation.spec.status import DONE_WELL, ENDED, JOB, TASK, Status, check_ch
 _OPEN = [status.value for status in Status if status not in ENDED]
 _SEATS_PER_COMPONENT = 10_000
 
+_select_jobs = sa.select(*(column for column in jobs.c if column.name != "plan"))
 _move_job = sa.update(jobs).where(
     jobs.c.job_id == sa.bindparam("this_job"),
     jobs.c.revision == sa.bindparam("old_revision"),
@@ -178,7 +179,7 @@ class SqlJobs:
 
     async def find(self, job_id: str) -> Job | None:
         """The job, if there is one."""
-        row = (await self._tx.run(sa.select(jobs).where(jobs.c.job_id == job_id))).first()
+        row = (await self._tx.run(_select_jobs.where(jobs.c.job_id == job_id))).first()
         return rows.job_of(row) if row else None
 
     async def search(
@@ -186,7 +187,7 @@ class SqlJobs:
     ) -> list[Job]:
         """Jobs, by creation; `limit` 0 means all."""
         order = jobs.c.job_id.desc() if newest_first else jobs.c.job_id.asc()
-        query = sa.select(jobs).where(*_job_conditions(wanted)).order_by(order).offset(offset)
+        query = _select_jobs.where(*_job_conditions(wanted)).order_by(order).offset(offset)
         found = await self._tx.run(query.limit(limit) if limit > 0 else query)
         return [rows.job_of(row) for row in found]
 

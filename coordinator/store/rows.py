@@ -175,8 +175,8 @@ def invite_of(row: Row[Any]) -> Invite:
 
 
 def reason_json(reason: Reason | None) -> Values | None:
-    """A reason as JSON; facts of unknown kind are shown as text."""
-    return None if reason is None else reason.model_dump(mode="json", fallback=str)
+    """A reason as a document."""
+    return None if reason is None else reason.model_dump()
 
 
 def reason_of(value: Values | None) -> Reason | None:

@@ -20,14 +20,17 @@ METADATA = sa.MetaData(
 
 
 class Json(sa.types.TypeDecorator[Any]):
-    """A JSON document as ASCII text, so that any text an agent sends can be kept."""
+    """A JSON document as ASCII text, so that any text an agent sends can be kept.
+
+    What JSON does not have (bytes, arrays) is kept as the text Python shows for it.
+    """
 
     impl = sa.Text
     cache_ok = True
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
         """A document on its way into the database."""
-        return None if value is None else json.dumps(value, separators=(",", ":"))
+        return None if value is None else json.dumps(value, separators=(",", ":"), default=str)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:
         """A document on its way out."""

@@ -41,6 +41,9 @@ class SqlStore:
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
+        # SQLite's readers see one moment anyway.
+        options = {"isolation_level": "REPEATABLE READ"} if engine.name == "postgresql" else {}
+        self._reader = engine.execution_options(**options)
         self._writer = asyncio.Lock()
         self._memory = Memory()
         self._bells: set[tuple[str, asyncio.Event]] = set()
@@ -77,7 +80,7 @@ class SqlStore:
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Tx]:
         """A view of one moment; several may be open while one writes."""
-        async with self._engine.connect() as connection:
+        async with self._reader.connect() as connection:
             yield SqlTx(Transaction(connection, None))
 
     async def await_event(self, job_id: str, after_seq: int, timeout_s: float) -> int:

@@ -271,6 +271,25 @@ async def test_a_job_that_was_refused_can_be_asked_for(store: SqlStore, make_job
         assert await view.jobs.state(JOB) is None
 
 
+async def test_a_reader_sees_one_moment_while_others_write(store: SqlStore, make_job: Make) -> None:
+    job_id = await add(store, make_job())
+    async with store.read() as view:
+        before = await view.jobs.find(job_id)
+        await happen(store, job_id, *ready())
+        assert await view.jobs.find(job_id) == before
+        assert {task.ordered for task in await view.jobs.tasks(TaskFilter())} == {False}
+
+
+async def test_facts_of_any_kind_can_be_kept(store: SqlStore, make_job: Make) -> None:
+    job_id = await add(store, make_job())
+    facts = {"bytes": b"\xff", "huge": 2**80, "nested": [{"nan": float("nan")}]}
+    why = Reason(code="odd", message="käse \0 \ud800", facts=facts)
+    state = await happen(store, job_id, StopAsked(Status.FAILED, why))
+    assert state.job.reason is not None
+    assert state.job.reason.message == why.message
+    assert state.job.reason.facts["huge"] == 2**80
+
+
 async def test_those_who_wait_for_a_job_hear_of_it(store: SqlStore, make_job: Make) -> None:
     job_id = await add(store, make_job())
     seen = await store.await_event(job_id, 0, 5)
