@@ -47,7 +47,7 @@ def metrics(
     """Name a component's metrics."""
     body = _body(job_id, component_name, role, party_id)
     answer = _answer(url, f"{ROUTE}/metrics", body, as_json=as_json)
-    if not as_json:
+    if not as_json and not _nothing(answer):
         rows = ((space, ", ".join(names)) for space, names in answer["data"].items())
         show.grid(component_name, ("namespace", "metrics"), rows)
 
@@ -67,7 +67,7 @@ def metric_all(
     answer = _answer(url, f"{ROUTE}/metric/all", body, as_json=as_json and output_path is None)
     if output_path is not None:
         _write(output_path, "metrics.json", answer["data"])
-    elif not as_json:
+    elif not as_json and not _nothing(answer):
         show.grid(
             component_name,
             ("namespace", "metric", "value"),
@@ -147,7 +147,7 @@ def output_data(
         show.OUT.print(f"written to {folder}", markup=False)
         return
     answer = _answer(url, f"{ROUTE}/output/data", body, as_json=as_json)
-    if as_json:
+    if as_json or _nothing(answer):
         return
     meta = answer.get("meta") or {}
     outputs = zip(
@@ -173,6 +173,14 @@ def _answer(
         show.as_json(answer)
     checked(answer)
     return answer
+
+
+def _nothing(answer: dict[str, Any]) -> bool:
+    """Whether there is nothing to show; if so, that is said."""
+    if answer.get("data"):
+        return False
+    show.OUT.print(str(answer["retmsg"]), markup=False)
+    return True
 
 
 def _tell(

@@ -240,6 +240,17 @@ def test_rows_are_unpacked_where_fates_flow_puts_them(
     assert json.loads((folder / "data.meta").read_text()) == {"header": ["id", "y", "x0"]}
 
 
+@pytest.mark.parametrize("verb", ["metrics", "metric-all"])
+def test_a_component_without_metrics_is_said(flow: Any, done_job: str, verb: str) -> None:
+    ran = flow("component", verb, *seat(done_job, "reader_0"))
+    assert (ran.code, ran.out) == (0, "no data\n")
+
+
+def test_a_component_without_rows_is_said(flow: Any, done_job: str) -> None:
+    ran = flow("component", "output-data", *seat(done_job, "evaluation_0"))
+    assert (ran.code, ran.out) == (0, "no data\n")
+
+
 def test_no_rows_to_fetch_exit_1(flow: Any, done_job: str, tmp_path: Path) -> None:
     where = seat(done_job, "evaluation_0")
     ran = flow("component", "output-data", *where, "-o", tmp_path)
