@@ -176,7 +176,7 @@ def test_duplicate_ids_are_told(client: FlowClient, tmp_path: Path) -> None:
     lines = (BREAST / "guest.csv").read_text().splitlines()
     why = job_over(client, tmp_path, "twice", "\n".join([*lines, lines[1]]) + "\n")
     assert why["failed"][0]["component"] == "intersection_0"
-    assert "duplicate" in why["reason"]["message"].lower()
+    assert "repeat an id" in why["reason"]["message"]
     assert lines[1].split(",")[2] not in json.dumps(why)
 
 

@@ -1,6 +1,6 @@
 """SecureAddExample: guest and host add their numbers through shares; FATE's first test of a set-up.
 
-Each party has `data_num` ones for each partition, as FATE's toy has. Held as 64-bit fixed point, a
+Each party has `data_num` ones. Held as 64-bit fixed point, a
 party's vector x is cut into two shares,
 
     x = r + (x - r)        (mod 2**64),   r uniformly random
@@ -35,13 +35,8 @@ class SecureAddParams(Params):
     """FATE's SecureAddExampleParam."""
 
     seed: int | None = Field(None, description="accepted, no effect: shares are never repeatable")
-    partition: int = Field(1, ge=1, le=1024, description="times data_num numbers")
+    partition: int = Field(1, ge=1, le=1024, description="accepted, no effect: rows are held whole")
     data_num: int = Field(1000, ge=1, le=1_000_000, description="numbers at each party")
-
-    @property
-    def count(self) -> int:
-        """How many numbers each party has."""
-        return self.partition * self.data_num
 
 
 secure_add = Component(
@@ -62,12 +57,12 @@ secure_add = Component(
 async def guest(ch: Channel, p: SecureAddParams, *, report: Report) -> Result:
     """Share own numbers with the first host, and put the total together."""
     host = ch.hosts[0]
-    report.log("secure_add_guest.py begin to make guest data and its shares", numbers=p.count)
-    kept, given = shared(to_ring(np.ones(p.count)))
+    report.log("secure_add_guest.py begin to make guest data and its shares", numbers=p.data_num)
+    kept, given = shared(to_ring(np.ones(p.data_num)))
     await host.send("share", given)
-    own = kept + await _vector(host, "share", p.count)
+    own = kept + await _vector(host, "share", p.data_num)
     report.log("secure_add_guest.py begin to reconstruct the secure sum")
-    total = float(from_ring(own + await _vector(host, "sums", p.count)).sum())
+    total = float(from_ring(own + await _vector(host, "sums", p.data_num)).sum())
     report.log(f"secure_add_guest.py success to calculate secure_sum, it is {total}")
     return Result()
 
@@ -78,10 +73,10 @@ async def host(ch: Channel, p: SecureAddParams, *, report: Report) -> Result:
     if ch.index:
         report.log("secure_add_host.py has nothing to do: the first host takes part")
         return Result()
-    kept, given = shared(to_ring(np.ones(p.count)))
+    kept, given = shared(to_ring(np.ones(p.data_num)))
     await ch.guest.send("share", given)
-    await ch.guest.send("sums", kept + await _vector(ch.guest, "share", p.count))
-    report.log("secure_add_host.py has sent its sums", numbers=p.count)
+    await ch.guest.send("sums", kept + await _vector(ch.guest, "share", p.data_num))
+    report.log("secure_add_host.py has sent its sums", numbers=p.data_num)
     return Result()
 
 
@@ -109,7 +104,5 @@ async def _vector(peer: Peer, tag: str, count: int) -> Shares:
     """
     vector: Shares = await peer.receive(tag)
     if vector.dtype != np.uint64 or vector.shape != (count,):
-        raise PeerMisbehaved(
-            f"{peer.party} sent {tag} of another size; set data_num and partition alike"
-        )
+        raise PeerMisbehaved(f"{peer.party} sent {tag} of another size; set data_num alike")
     return vector
