@@ -86,7 +86,10 @@ def explain(client: FlowClient, job_id: str) -> None:
         whom = f"party {waiting['party_id']}: " if waiting["party_id"] else ""
         ERR.print(f"  waits: {whom}{waiting['what']}", markup=False)
     if why["status"] in ("failed", "timeout"):
-        ERR.print(f"  to do: mend it, then `flow-client job rerun -j {job_id}`", markup=False)
+        again = f"`flow-client job rerun -j {job_id}`"
+        if why.get("kind") == "upload":
+            again = "upload it again (with --drop if a table of that name is there)"
+        ERR.print(f"  to do: mend it, then {again}", markup=False)
 
 
 def refusal(error: FlowError) -> None:

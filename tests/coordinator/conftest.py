@@ -4,6 +4,7 @@ import asyncio
 import io
 import tarfile
 import threading
+import time
 from collections.abc import AsyncIterator, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -330,6 +331,17 @@ class LiveCoordinator:
             said.clear()
         agents.failing.clear()
         agents.refusing.clear()
+
+    def await_status(self, job_id: str, status: str, *, task: str) -> None:
+        """Return as soon as a task of a job has the status at its guest."""
+        deadline = time.monotonic() + DEADLINE_S
+        body = {"job_id": job_id, "component_name": task, "role": "guest"}
+        while time.monotonic() < deadline:
+            rows = self.client.call("job/task/query", body).get("data")
+            if rows and rows[0]["f_party_status"] == status:
+                return
+            time.sleep(0.005)
+        raise AssertionError(f"{task} did not become {status}")
 
     @property
     def client(self) -> FlowClient:

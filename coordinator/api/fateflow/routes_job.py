@@ -215,6 +215,7 @@ async def why(request: web.Request) -> web.Response:
     return reply(
         {
             "job_id": job.job_id,
+            "kind": job.kind,
             "status": job.status.value,
             "reason": None if job.reason is None else job.reason.model_dump(mode="json"),
             "waiting_for": [waiting_row(w) for w in await request.app[TRACKING].why(job.job_id)],

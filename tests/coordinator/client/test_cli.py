@@ -56,14 +56,28 @@ def test_a_job_that_fails_exits_1_with_reason_and_advice(
     assert "flow-client job rerun -j" in ran.err
 
 
-def test_a_job_that_still_runs_after_the_time_exits_4_and_tells_what_it_waits_for(
-    flow: Any, live: Any, documents: Any
-) -> None:
-    live.agents.busy.add("hetero_lr_0")
-    ran = flow("job", "submit", *documents, "--wait", "--timeout", 0.1)
+def test_a_job_that_still_runs_after_the_time_exits_4(flow: Any, live: Any, documents: Any) -> None:
+    live.agents.busy.add("reader_0")
+    ran = flow("job", "submit", *documents, "--wait", "--timeout", 0.01)
     assert ran.code == 4
-    assert "is still running after 0.1 s" in ran.err
+    assert "after 0.01 s" in ran.err
+
+
+def test_what_a_running_job_waits_for_is_told(flow: Any, live: Any, documents: Any) -> None:
+    live.agents.busy.add("reader_0")
+    job_id = flow("job", "submit", *documents, "--json").json["jobId"]
+    live.await_status(job_id, "running", task="reader_0")
+    ran = flow("job", "why", "-j", job_id)
+    assert "is running" in ran.err
     assert "party 9999: the key of host:10000" in ran.err
+
+
+def test_an_upload_that_fails_is_to_be_sent_again(flow: Any, live: Any, upload: Any) -> None:
+    live.agents.failing["upload_0"] = Reason(code="header_only", message="it has no rows")
+    ran = flow("data", "upload", "-c", upload("again"))
+    assert ran.code == 1
+    assert "it has no rows (header_only)" in ran.err
+    assert "upload it again" in ran.err
 
 
 def test_a_job_that_is_refused_exits_1_with_a_line_for_each_problem(
