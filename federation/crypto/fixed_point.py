@@ -83,7 +83,7 @@ def _from_real(values: NDArray[np.float64], precision: int) -> NDArray[Any]:
         raise FixedPointOverflow(beyond)
     if not scaled.size or np.abs(scaled).max() < 2.0**_EXACT_BITS:
         return scaled.astype(np.int64)
-    return _objects([int(v) for v in scaled.ravel().tolist()], values.shape)
+    return as_objects([int(v) for v in scaled.ravel().tolist()], values.shape)
 
 
 def _from_whole(values: NDArray[Any], precision: int) -> NDArray[Any]:
@@ -91,10 +91,11 @@ def _from_whole(values: NDArray[Any], precision: int) -> NDArray[Any]:
     room = _EXACT_BITS - precision
     if room > 0 and all(-(1 << room) < v < 1 << room for v in whole):
         return values.astype(np.int64) << precision
-    return _objects([v << precision for v in whole], values.shape)
+    return as_objects([v << precision for v in whole], values.shape)
 
 
-def _objects(integers: list[int], shape: tuple[int, ...]) -> NDArray[Any]:
+def as_objects(integers: Sequence[int], shape: tuple[int, ...]) -> NDArray[Any]:
+    """Python integers of any size as an array."""
     array = np.empty(len(integers), dtype=object)
     array[:] = integers
     return array.reshape(shape)

@@ -3,15 +3,18 @@
     E(x) E(y) = E(x + y)      E(x)**c = E(c x)      E(x) h = E(x) for h an encryption of zero
 
 Paillier's are such, and so are Okamoto-Uchiyama's; a key of either says how a bare ciphertext (one
-without randomness) and an encryption of zero are made, and this file does the counting.
+without randomness) and an encryption of zero are made, and this file does the counting, with the
+kernels of this machine.
 
 Learns: as `scheme`. A result carries the randomness of its operands only, so it is marked as not
 fresh and the channel refreshes it before it leaves.
 Source: Paillier 1999, section 8.
 """
 
+import threading
 from abc import abstractmethod
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any, Self
 
 import gmpy2
@@ -19,8 +22,9 @@ import numpy as np
 from gmpy2 import mpz
 from numpy.typing import ArrayLike, NDArray
 
-from federation.crypto.fixed_point import precision_of, to_fixed
-from federation.crypto.products import inverses, power_products, powers
+from federation.crypto import kernels
+from federation.crypto.fixed_point import as_objects, precision_of, to_fixed
+from federation.crypto.kernels import Residues, limbs
 from federation.crypto.scheme import Encrypted, PublicKey
 from federation.errors import BadCiphertext, FixedPointOverflow, MixedKeys
 from federation.wire.codec import BigIntVector
@@ -31,36 +35,67 @@ class GroupPublicKey(PublicKey):
 
     Attributes:
         modulus: of the ciphertexts.
+        root: its square root, where it has one.
         width: bytes of one ciphertext.
         limit: the least magnitude that a plaintext must not reach.
     """
 
     modulus: mpz
+    root: mpz | None = None
     width: int
     limit: int
 
-    @abstractmethod
-    def bare(self, plain: Sequence[int]) -> list[mpz]:
-        """Ciphertexts of signed integers without randomness; they hide nothing."""
+    def __init__(self) -> None:
+        self._ahead: list[Residues] = []
+        self._taking = threading.Lock()
+
+    @cached_property
+    def ring(self) -> kernels.Ring:
+        """Arithmetic modulo `modulus`, made when first needed."""
+        return kernels.ring(self.modulus, self.root)
 
     @abstractmethod
-    def zeros(self, count: int) -> list[mpz]:
-        """`count` encryptions of zero, each with randomness of its own."""
+    def bare(self, plain: NDArray[Any]) -> Residues:
+        """Ciphertexts of signed integers, shape (n,), without randomness; they hide nothing."""
+
+    @abstractmethod
+    def new_zeros(self, count: int) -> Residues:
+        """`count` encryptions of zero, each with randomness of its own, made now."""
+
+    def prepare(self, count: int) -> None:
+        made = self.new_zeros(count)
+        with self._taking:
+            self._ahead.append(made)
+
+    def zeros(self, count: int) -> Residues:
+        """`count` encryptions of zero, each given out once; those made ahead go first."""
+        taken, missing = [], count
+        with self._taking:
+            while missing and self._ahead:
+                made = self._ahead.pop()
+                taken.append(made[:missing])
+                if len(made) > missing:
+                    self._ahead.append(made[missing:])
+                missing -= len(taken[-1])
+        if missing or not taken:
+            taken.append(self.new_zeros(missing))
+        return np.concatenate(taken)
 
     def encrypt(self, values: ArrayLike, *, precision: int | None = None) -> "GroupEncrypted":
         array = np.asarray(values)
         bits = precision_of(array, precision)
         fixed = to_fixed(array, bits, self.limit)
-        return GroupEncrypted(self, self._hidden(fixed.ravel().tolist()), array.shape, bits, True)
+        return GroupEncrypted(self, self._hidden(fixed.ravel()), array.shape, bits, True)
 
     def encrypt_ints(self, values: Sequence[int], *, precision: int = 0) -> "GroupEncrypted":
         beyond = sum(abs(value) >= self.limit for value in values)
         if beyond:
             raise FixedPointOverflow(beyond)
-        return GroupEncrypted(self, self._hidden(values), (len(values),), precision, True)
+        plain = as_objects(values, (len(values),))
+        return GroupEncrypted(self, self._hidden(plain), plain.shape, precision, True)
 
-    def _hidden(self, plain: Sequence[int]) -> list[mpz]:
-        return multiplied(self.bare(plain), self.zeros(len(plain)), self.modulus)
+    def _hidden(self, plain: NDArray[Any]) -> Residues:
+        return self.ring.multiply(self.bare(plain), self.zeros(len(plain)))
 
     def _read_cells(
         self, cells: BigIntVector, shape: tuple[int, ...], precision: int
@@ -72,17 +107,11 @@ class GroupPublicKey(PublicKey):
             count *= length
         if len(cells) != count:
             raise BadCiphertext(f"there are {len(cells)} of them for a shape of {count}")
-        width, data, modulus = self.width, bytes(cells.data), self.modulus
-        values = [
-            mpz.from_bytes(data[start : start + width], "little")
-            for start in range(0, len(data), width)
-        ]
-        product = mpz(1)
-        for value in values:
-            if not 0 < value < modulus:
-                raise BadCiphertext("it is out of range")
-            product = product * value % modulus
-        if gmpy2.gcd(product, modulus) != 1:
+        if limbs.beyond(cells.data, self.width, int(self.modulus)).any():
+            raise BadCiphertext("it is out of range")
+        values = self.ring.read(cells.data, self.width)
+        together = self.ring.bucket_products(values, np.zeros(count, dtype=np.int64), 1)
+        if gmpy2.gcd(self.ring.to_ints(together)[0], self.modulus) != 1:
             raise BadCiphertext("it has no inverse")
         return GroupEncrypted(self, values, shape, precision, False)
 
@@ -95,7 +124,7 @@ class GroupEncrypted(Encrypted):
     def __init__(
         self,
         key: GroupPublicKey,
-        values: list[mpz],
+        residues: Residues,
         shape: tuple[int, ...],
         precision: int,
         fresh: bool,
@@ -104,14 +133,19 @@ class GroupEncrypted(Encrypted):
         self.shape = shape
         self.precision = precision
         self.fresh = fresh
-        self.values = values
+        self.residues = residues
+
+    @property
+    def values(self) -> list[mpz]:
+        """The ciphertexts as integers."""
+        return self.key.ring.to_ints(self.residues)
 
     def __add__(self, other: Encrypted | ArrayLike) -> Self:
         theirs = self._same_key(other) if isinstance(other, Encrypted) else self._bare(other)
         precision = max(self.precision, theirs.precision)
         shape = np.broadcast_shapes(self.shape, theirs.shape)
         mine = self._at(precision)._spread(shape)
-        values = multiplied(mine, theirs._at(precision)._spread(shape), self.key.modulus)
+        values = self.key.ring.multiply(mine, theirs._at(precision)._spread(shape))
         return self._like(values, shape, precision)
 
     def __mul__(self, plain: ArrayLike) -> Self:
@@ -121,11 +155,11 @@ class GroupEncrypted(Encrypted):
         bits = precision_of(array, None)
         shape = np.broadcast_shapes(self.shape, array.shape)
         factors = np.broadcast_to(to_fixed(array, bits, self.key.limit), shape)
-        values = _raised(self._spread(shape), factors.ravel().tolist(), self.key.modulus)
+        values = _raised(self.key.ring, self._spread(shape), factors.ravel())
         return self._like(values, shape, self.precision + bits)
 
     def __neg__(self) -> Self:
-        return self._like(inverses(self.values, self.key.modulus))
+        return self._like(self.key.ring.inverses(self.residues))
 
     def __rmatmul__(self, plain: NDArray[Any]) -> Self:
         matrix = np.asarray(plain)
@@ -137,46 +171,67 @@ class GroupEncrypted(Encrypted):
         factors = to_fixed(matrix, bits, self.key.limit)
         width = self.size // self.shape[0] if self.shape[0] else int(np.prod(self.shape[1:]))
         columns = [
-            power_products(factors, self.values[column::width], self.key.modulus)
+            self.key.ring.power_products(factors, self.residues[column::width])
             for column in range(width)
         ]
-        values = [value for row in zip(*columns, strict=True) for value in row]
-        return self._like(values, (matrix.shape[0], *self.shape[1:]), self.precision + bits)
+        shape = (matrix.shape[0], *self.shape[1:])
+        values = np.stack(columns, axis=1) if columns else self.residues[:0]
+        values = values.reshape(matrix.shape[0] * width, *self.residues.shape[1:])
+        return self._like(values, shape, self.precision + bits)
 
     def __getitem__(self, index: Any) -> Self:
         return self._picked(self._positions()[index])
 
     def reshape(self, *shape: int) -> Self:
         return self._like(
-            self.values, self._positions().reshape(*shape).shape, self.precision, self.fresh
+            self.residues, self._positions().reshape(*shape).shape, self.precision, self.fresh
         )
 
     def transpose(self) -> Self:
         turned = self._picked(self._positions().T)
-        return self._like(turned.values, turned.shape, self.precision, self.fresh)
+        return self._like(turned.residues, turned.shape, self.precision, self.fresh)
 
     def sum(self, axis: int | None = None) -> Self:
         positions = self._positions()
         lines = positions.reshape(1, -1) if axis is None else np.moveaxis(positions, axis, -1)
         shape = () if axis is None else lines.shape[:-1]
-        modulus, values = self.key.modulus, []
-        for line in lines.reshape(int(np.prod(shape)), lines.shape[-1]).tolist():
-            total = mpz(1)
-            for position in line:
-                total = total * self.values[position] % modulus
-            values.append(total)
-        return self._like(values, shape)
+        count, length = int(np.prod(shape)), lines.shape[-1]
+        labels = np.repeat(np.arange(count), length)
+        return self._summed(labels, count, lines.reshape(-1), shape)
+
+    def bucket_sums(
+        self, labels: NDArray[np.int64], count: int, picks: NDArray[np.int64] | None = None
+    ) -> Self:
+        if self.ndim != 1:
+            raise ValueError("only a line of ciphertexts falls into buckets")
+        chosen = np.arange(self.size) if picks is None else np.asarray(picks, dtype=np.int64)
+        where = np.asarray(labels, dtype=np.int64)
+        if where.shape != chosen.shape or where.ndim != 1:
+            raise ValueError("every item needs one bucket")
+        for indices, bound in ((where, count), (chosen, self.size)):
+            if indices.size and not 0 <= indices.min() <= indices.max() < bound:
+                raise IndexError("a bucket or an item is out of range")
+        return self._summed(where, count, chosen, (count,))
+
+    def _summed(
+        self,
+        labels: NDArray[np.int64],
+        count: int,
+        picks: NDArray[np.int64],
+        shape: tuple[int, ...],
+    ) -> Self:
+        return self._like(self.key.ring.bucket_products(self.residues, labels, count, picks), shape)
 
     def halved(self, times: int) -> Self:
-        return self._like(self.values, self.shape, self.precision + times, self.fresh)
+        return self._like(self.residues, self.shape, self.precision + times, self.fresh)
 
     def refreshed(self) -> Self:
-        zeros = self.key.zeros(len(self.values))
-        values = multiplied(self.values, zeros, self.key.modulus)
+        values = self.key.ring.multiply(self.residues, self.key.zeros(len(self.residues)))
         return self._like(values, self.shape, self.precision, True)
 
     def _cells(self) -> BigIntVector:
-        return BigIntVector.from_ints(self.values, self.key.width)
+        width = self.key.width
+        return BigIntVector(width, self.key.ring.write(self.residues, width))
 
     def _joined(self, others: Sequence[Encrypted]) -> Self:
         parts = [self, *(self._same_key(other) for other in others)]
@@ -184,7 +239,7 @@ class GroupEncrypted(Encrypted):
         rest = self.shape[1:]
         if not all(part.shape and part.shape[1:] == rest for part in parts):
             raise ValueError("arrays that differ beyond the first axis can not be joined")
-        values = [value for part in parts for value in part._at(precision).values]
+        values = np.concatenate([part._at(precision).residues for part in parts])
         distinct = len({id(part) for part in parts}) == len(parts)
         fresh = distinct and all(part.fresh and part.precision == precision for part in parts)
         return self._like(values, (sum(map(len, parts)), *rest), precision, fresh)
@@ -199,53 +254,46 @@ class GroupEncrypted(Encrypted):
         array = np.asarray(plain)
         precision = max(self.precision, precision_of(array, None))
         fixed = to_fixed(array, precision, self.key.limit)
-        return self._like(self.key.bare(fixed.ravel().tolist()), array.shape, precision)
+        return self._like(self.key.bare(fixed.ravel()), array.shape, precision)
 
     def _at(self, precision: int) -> Self:
         """The same values at a precision that is as fine or finer."""
         if precision == self.precision:
             return self
-        raised = powers(self.values, 1 << (precision - self.precision), self.key.modulus)
+        raised = self.key.ring.squares(self.residues, precision - self.precision)
         return self._like(raised, self.shape, precision)
 
     def _positions(self) -> NDArray[np.int64]:
-        return np.arange(len(self.values), dtype=np.int64).reshape(self.shape)
+        return np.arange(self.size, dtype=np.int64).reshape(self.shape)
 
     def _picked(self, positions: NDArray[np.int64]) -> Self:
-        values = self.values
-        return self._like([values[i] for i in positions.ravel().tolist()], positions.shape)
+        return self._like(self.residues[positions.ravel()], positions.shape)
 
-    def _spread(self, shape: tuple[int, ...]) -> list[mpz]:
+    def _spread(self, shape: tuple[int, ...]) -> Residues:
         if shape == self.shape:
-            return self.values
-        return self._picked(np.broadcast_to(self._positions(), shape)).values
+            return self.residues
+        return self._picked(np.broadcast_to(self._positions(), shape)).residues
 
     def _like(
         self,
-        values: list[mpz],
+        residues: Residues,
         shape: tuple[int, ...] | None = None,
         precision: int | None = None,
         fresh: bool = False,
     ) -> Self:
         return type(self)(
             self.key,
-            values,
+            residues,
             self.shape if shape is None else shape,
             self.precision if precision is None else precision,
             fresh,
         )
 
 
-def multiplied(one: list[mpz], other: list[mpz], modulus: mpz) -> list[mpz]:
-    """Products, pair by pair."""
-    return [a * b % modulus for a, b in zip(one, other, strict=True)]
-
-
-def _raised(values: list[mpz], exponents: list[int], modulus: mpz) -> list[mpz]:
-    """Each value to a signed power of its own, with one inversion for all."""
-    powmod = gmpy2.powmod
-    result = [powmod(v, abs(e), modulus) for v, e in zip(values, exponents, strict=True)]
-    below = [i for i, exponent in enumerate(exponents) if exponent < 0]
-    for i, value in zip(below, inverses([result[i] for i in below], modulus), strict=True):
-        result[i] = value
+def _raised(ring: kernels.Ring, values: Residues, exponents: NDArray[Any]) -> Residues:
+    """Each value to a signed power of its own."""
+    result = ring.power(values, np.abs(exponents))
+    below = np.flatnonzero(exponents < 0)
+    if len(below):
+        result[below] = ring.inverses(result[below])
     return result

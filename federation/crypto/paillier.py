@@ -8,7 +8,7 @@ Decryption works modulo p**2 and q**2 apart and joins both halves (Chinese remai
     m_p = L_p(c**(p-1) mod p**2) / L_p((1+n)**(p-1) mod p**2) mod p,   L_p(u) = (u - 1) / p
 
 Plaintexts are signed: the lower third of 0..n is positive, the upper third negative, and what lands
-between has overflown. Random powers of h_s come from tables made once a key, 16 MiB at 2048 bits.
+between has overflown. Random powers of h_s come from tables made once a key, 12 MB at 2048 bits.
 
 Learns: who lacks the private key nothing (decisional composite residuosity, and that h_s**r with
 short r looks like any residue). The primes are OpenSSL's. Decryption is not constant time: it is
@@ -18,12 +18,10 @@ protocol is assumed.
 Source: Paillier 1999; Damgard, Jurik, Nielsen 2010, section 4.
 """
 
-import contextlib
 import hashlib
 import secrets
-from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping
+from functools import cached_property
 from typing import Any, ClassVar
 
 import gmpy2
@@ -32,16 +30,16 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from gmpy2 import mpz
 from numpy.typing import NDArray
 
+from federation.crypto import kernels
 from federation.crypto.fixed_point import from_fixed
 from federation.crypto.group import GroupEncrypted, GroupPublicKey
-from federation.crypto.products import FixedBase
+from federation.crypto.kernels import FixedBase, Residues
 from federation.crypto.scheme import FINGERPRINT_BYTES, Encrypted, PrivateKey, Wire
 from federation.errors import BadPublicKey, FixedPointOverflow, MixedKeys, WeakKey
 
 LEAST_BITS = 2048
 MOST_BITS = 8192
 _SMALL_PRIMES = gmpy2.primorial(1000)
-_THREAD_WORTHY = 8
 
 
 class PaillierPublicKey(GroupPublicKey):
@@ -54,29 +52,25 @@ class PaillierPublicKey(GroupPublicKey):
     scheme: ClassVar[str] = "paillier"
 
     def __init__(self, n: int, hs: int) -> None:
+        super().__init__()
         self.n = mpz(n)
+        self.root = self.n
         self.hs = mpz(hs)
         self.bits = self.n.bit_length()
         self.modulus = self.n * self.n
         self.width = (self.modulus.bit_length() + 7) // 8
         self.limit = int(self.n // 3)
         self.fingerprint = _fingerprint(self.n, self.hs, self.width)
-        self._ahead: deque[mpz] = deque()
-        self._residues = FixedBase(self.hs, self.modulus, (self.bits // 2 + 7) // 8)
 
-    def bare(self, plain: Sequence[int]) -> list[mpz]:
-        n, modulus = self.n, self.modulus
-        return [(1 + m * n) % modulus for m in plain]
+    @cached_property
+    def _base(self) -> FixedBase:
+        return self.ring.fixed_base(self.hs)
 
-    def prepare(self, count: int) -> None:
-        self._ahead.extend(self._residues.random_powers(count))
+    def bare(self, plain: NDArray[Any]) -> Residues:
+        return self.ring.one_plus(plain)
 
-    def zeros(self, count: int) -> list[mpz]:
-        taken: list[mpz] = []
-        with contextlib.suppress(IndexError):  # a deque gives each piece to one thread alone
-            while len(taken) < count:
-                taken.append(self._ahead.popleft())
-        return taken + self._residues.random_powers(count - len(taken))
+    def new_zeros(self, count: int) -> Residues:
+        return self._base.random_powers(count, self.bits // 2)
 
     def to_wire(self) -> Wire:
         return {"scheme": self.scheme, "n": int(self.n), "hs": int(self.hs)}
@@ -110,7 +104,9 @@ class PaillierPrivateKey(PrivateKey):
     def decrypt_ints(self, encrypted: Encrypted) -> list[int]:
         if encrypted.key != self.public or not isinstance(encrypted, GroupEncrypted):
             raise MixedKeys(encrypted.key.short_name, self.public.short_name)
-        by_p, by_q = self._residues(encrypted.values)
+        width = self.public.width
+        cells = encrypted.key.ring.write(encrypted.residues, width)
+        by_p, by_q = (half.plain(cells, width) for half in self._halves)
         (p, q), n, limit = (half.prime for half in self._halves), self.public.n, self.public.limit
         inverse, result, beyond = self._p_inverse, [], 0
         for m_p, m_q in zip(by_p, by_q, strict=True):
@@ -126,27 +122,24 @@ class PaillierPrivateKey(PrivateKey):
         values = from_fixed(self.decrypt_ints(encrypted), encrypted.precision)
         return values.reshape(encrypted.shape)
 
-    def _residues(self, values: list[mpz]) -> Iterator[list[mpz]]:
-        """The plaintexts modulo p and q; in two threads, as gmpy2 frees the interpreter."""
-        if len(values) < _THREAD_WORTHY:
-            return iter([half.plain(values) for half in self._halves])
-        with ThreadPoolExecutor(2) as threads:
-            return threads.map(lambda half: half.plain(values), self._halves)
-
 
 class _Half:
     """Decryption modulo one of the primes."""
 
     def __init__(self, prime: mpz, n: mpz) -> None:
         self.prime = prime
-        self._square = prime * prime
-        unit = gmpy2.powmod_sec(1 + n, prime - 1, self._square)
+        square = prime * prime
+        unit = gmpy2.powmod_sec(1 + n, prime - 1, square)
         self._factor = gmpy2.invert((unit - 1) // prime, prime)
 
-    def plain(self, values: list[mpz]) -> list[mpz]:
-        prime, square, factor = self.prime, self._square, self._factor
-        raised = gmpy2.powmod_base_list([c % square for c in values], prime - 1, square)
-        return [(u - 1) // prime * factor % prime for u in raised]
+    @cached_property
+    def _ring(self) -> kernels.Ring:
+        return kernels.ring(self.prime * self.prime, self.prime)
+
+    def plain(self, cells: bytes, width: int) -> list[mpz]:
+        ring, prime, factor = self._ring, self.prime, self._factor
+        raised = ring.power_all(ring.read(cells, width), prime - 1, prime.bit_length())
+        return [(u - 1) // prime * factor % prime for u in ring.to_ints(raised)]
 
 
 def generate_paillier(bits: int = LEAST_BITS) -> tuple[PaillierPublicKey, PaillierPrivateKey]:

@@ -1,23 +1,20 @@
 """Many modular products at once: inverses, powers of one base, products of powers.
 
-All schemes whose ciphertexts multiply modulo a big number run on these four:
+The portable path of `kernels` runs on these:
 
 - `inverses`: one inversion and 3 products a value (Montgomery's trick);
 - `powers`: every value to the same power;
-- `FixedBase`: b**r for random r from tables of b**(d * 256**i), one product a byte of r;
 - `power_products`: prod_j b_j**e_ij for a whole matrix e, by buckets (Pippenger) where a row is
   long, by tables shared by the rows where there are many. Digits are signed, so half the table or
   half the buckets do; windows follow from a count of the products that each way takes.
 
 Learns: nobody anything. Running time depends on the exponents of `power_products`, which are the
-caller's own data; `FixedBase` takes as many products whatever r is.
-Source: Montgomery 1987, section 10.3.1; Brickell et al. 1992; Pippenger 1976.
+caller's own data.
+Source: Montgomery 1987, section 10.3.1; Pippenger 1976.
 """
 
-import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import gmpy2
@@ -31,7 +28,6 @@ _ONE = mpz(1)
 _TABLE_ENTRIES = 1 << 17
 """Most entries of shared tables: 64 MiB of ciphertexts under a 2048-bit key."""
 _BLOCK_DIGITS = 1 << 20
-_SMALL_COUNT = 32
 
 
 def inverses(values: list[mpz], modulus: mpz) -> list[mpz]:
@@ -63,44 +59,6 @@ def powers(values: list[mpz], exponent: int, modulus: mpz) -> list[mpz]:
     """Each value to the same power, which is not negative."""
     result: list[mpz] = gmpy2.powmod_base_list(values, mpz(exponent), modulus)
     return result
-
-
-class FixedBase:
-    """Random powers of one base.
-
-    Attributes:
-        exponent_bytes: length of the random exponents.
-    """
-
-    def __init__(self, base: mpz, modulus: mpz, exponent_bytes: int) -> None:
-        self.exponent_bytes = exponent_bytes
-        self._base = base
-        self._modulus = modulus
-
-    def random_powers(self, count: int) -> list[mpz]:
-        """`count` powers, each of an exponent of its own that is then forgotten."""
-        if count < _SMALL_COUNT and "_tables" not in self.__dict__:
-            return [self._direct() for _ in range(count)]
-        tables, modulus, length = self._tables, self._modulus, self.exponent_bytes
-        result = []
-        for _ in range(count):
-            power = _ONE
-            for table, byte in zip(tables, secrets.token_bytes(length), strict=True):
-                power = power * table[byte] % modulus
-            result.append(power)
-        return result
-
-    def _direct(self) -> mpz:
-        exponent = int.from_bytes(secrets.token_bytes(self.exponent_bytes), "little")
-        return gmpy2.powmod_sec(self._base, exponent or 1, self._modulus)
-
-    @cached_property
-    def _tables(self) -> list[list[mpz]]:
-        tables, base = [], self._base
-        for _ in range(self.exponent_bytes):
-            tables.append(successive(base, 256, self._modulus))
-            base = tables[-1][-1] * base % self._modulus
-        return tables
 
 
 def power_products(exponents: NDArray[Any], bases: list[mpz], modulus: mpz) -> list[mpz]:

@@ -223,6 +223,18 @@ class Encrypted(ABC):
         """Sum of all values, or along one axis."""
 
     @abstractmethod
+    def bucket_sums(
+        self, labels: NDArray[np.int64], count: int, picks: NDArray[np.int64] | None = None
+    ) -> Self:
+        """The sum of what falls into each of `count` buckets, shape (count,); 0 where nothing does.
+
+        Args:
+            labels: the bucket of each item, in 0 .. count - 1.
+            count: how many buckets.
+            picks: which ciphertext of this line each item is; by default all in order.
+        """
+
+    @abstractmethod
     def halved(self, times: int) -> Self:
         """Exactly value / 2**times: the same ciphertexts, with the point further left."""
 

@@ -9,15 +9,14 @@ Source: Brickell et al. 1992.
 
 import secrets
 import threading
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from federation.crypto.kernels.limbs import Rows
+from federation.crypto.kernels.limbs import Rows, octets_of
 from federation.crypto.kernels.machine import aligned, at, spread
-from federation.crypto.kernels.ring import FixedBase, Residues
+from federation.crypto.kernels.ring import Exponents, FixedBase, Residues
 from federation.crypto.kernels.shape import LANES
 
 if TYPE_CHECKING:
@@ -45,14 +44,13 @@ class LimbFixedBase(FixedBase):
         drawn = np.frombuffer(secrets.token_bytes(places * groups * LANES), dtype=np.uint8)
         return self._of_digits(drawn.reshape(places, groups, LANES))[:count]
 
-    def powers(self, exponents: Sequence[int], bits: int) -> Residues:
+    def powers(self, exponents: Exponents, bits: int) -> Residues:
         count = len(exponents)
         places, groups = max(2, -(-bits // self._window)), -(-count // LANES)
         if not count:
             return self._ring.ones(0)
         width = -(-bits // 8)
-        data = b"".join(int(e).to_bytes(width, "little") for e in exponents)
-        octets = np.frombuffer(data, dtype=np.uint8).reshape(count, width)
+        octets = octets_of(exponents, width)
         flags = np.zeros((LANES * groups, places * self._window), dtype=np.uint8)
         flags[:count, :bits] = np.unpackbits(octets, axis=1, bitorder="little")[:, :bits]
         weights = (1 << np.arange(self._window)).astype(np.uint8)

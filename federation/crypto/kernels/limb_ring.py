@@ -44,6 +44,17 @@ class LimbRing(Ring):
 
     # --- in and out ------------------------------------------------------------------------------
 
+    def one_plus(self, multiples: Exponents) -> Residues:
+        if not self.shape.pair:
+            raise ValueError("the modulus is not known to be a square")
+        if multiples.dtype == object:
+            return self.from_ints([1 + m * self._root for m in multiples.tolist()])
+        length = self.shape.limbs
+        rows = np.zeros((len(multiples), self.shape.stride), dtype=np.uint64)
+        rows[:, 0] = 1
+        rows[:, length : 2 * length] = limbs.plus_signed(self.n[:length], -multiples)
+        return self.multiply(rows, self._constant(2))
+
     def ones(self, count: int) -> Residues:
         return np.repeat(self._constant(1), count, axis=0)
 
@@ -302,13 +313,7 @@ def _filled(index: NDArray[np.int64], groups: int) -> NDArray[np.int64]:
 def _nibbles(exponents: Exponents) -> NDArray[np.uint64]:
     """Digits of 4 bits, lowest first, shape (n, places); as many places as the longest needs."""
     bits = int(exponents.max()).bit_length() if len(exponents) else 0
-    width = -(-bits // 8)
-    if exponents.dtype == object:
-        data = b"".join(int(e).to_bytes(width, "little") for e in exponents.tolist())
-        octets = np.frombuffer(data, dtype=np.uint8).reshape(-1, width)
-    else:
-        octets = exponents.astype("<u8").view(np.uint8).reshape(-1, 8)[:, :width]
-    return _split_octets(octets)[:, : -(-bits // POWER_WINDOW)]
+    return _split_octets(limbs.octets_of(exponents, -(-bits // 8)))[:, : -(-bits // POWER_WINDOW)]
 
 
 def _split_octets(octets: NDArray[np.uint8]) -> NDArray[np.uint64]:

@@ -7,6 +7,7 @@ Learns: nobody anything.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,6 +57,27 @@ def from_ints(values: Sequence[int], limbs: int) -> Rows:
     width = -(-limbs * LIMB_BITS // 8)
     data = b"".join(int(value).to_bytes(width, "little") for value in values)
     return from_bytes(data, width)[:, :limbs]
+
+
+def plus_signed(row: Rows, values: NDArray[np.int64]) -> Rows:
+    """One number plus small signed ones, shape (n, limbs); no sum is below 0 or too long."""
+    result = np.tile(row, (len(values), 1))
+    carry = values
+    for limb in range(len(row)):
+        total = result[:, limb].astype(np.int64) + (carry & np.int64(_MASK))
+        result[:, limb] = total & np.int64(_MASK)
+        carry = (carry >> LIMB_BITS) + (total >> LIMB_BITS)
+        if not carry.any():
+            break
+    return result
+
+
+def octets_of(exponents: NDArray[Any], width: int) -> NDArray[np.uint8]:
+    """Bytes of integers that are not negative and fit, lowest first, shape (n, width)."""
+    if exponents.dtype == object or width > 8:
+        data = b"".join(int(value).to_bytes(width, "little") for value in exponents.tolist())
+        return np.frombuffer(data, dtype=np.uint8).reshape(len(exponents), width)
+    return exponents.astype("<u8").view(np.uint8).reshape(-1, 8)[:, :width]
 
 
 def beyond(data: bytes | memoryview, width: int, modulus: int) -> NDArray[np.bool_]:

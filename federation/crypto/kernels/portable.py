@@ -27,8 +27,15 @@ _THREAD_WORTHY = 8
 class PortableRing(Ring):
     """Residues are dtype object, shape (n,)."""
 
-    def __init__(self, modulus: int) -> None:
+    def __init__(self, modulus: int, root: int | None = None) -> None:
         self.modulus = mpz(modulus)
+        self._root = root
+
+    def one_plus(self, multiples: Exponents) -> Residues:
+        if self._root is None:
+            raise ValueError("the modulus is not known to be a square")
+        n, modulus = mpz(self._root), self.modulus
+        return _objects([(1 + m * n) % modulus for m in multiples.tolist()])
 
     def ones(self, count: int) -> Residues:
         return _objects([mpz(1)] * count)
@@ -110,9 +117,10 @@ class _PortableFixedBase(FixedBase):
         drawn = [secrets.token_bytes(length) for _ in range(count)]
         return self._of_bytes(drawn, length)
 
-    def powers(self, exponents: Sequence[int], bits: int) -> Residues:
+    def powers(self, exponents: Exponents, bits: int) -> Residues:
         length = -(-bits // 8)
-        return self._of_bytes([int(e).to_bytes(length, "little") for e in exponents], length)
+        numbers = exponents.tolist()
+        return self._of_bytes([int(e).to_bytes(length, "little") for e in numbers], length)
 
     def _of_bytes(self, exponents: Sequence[bytes], length: int) -> Residues:
         modulus = self._modulus

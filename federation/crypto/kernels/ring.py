@@ -31,14 +31,26 @@ class FixedBase(ABC):
         """`count` powers, each of an exponent of at least `bits` bits, drawn and then forgotten."""
 
     @abstractmethod
-    def powers(self, exponents: Sequence[int], bits: int) -> Residues:
+    def powers(self, exponents: Exponents, bits: int) -> Residues:
         """One power for each exponent, 0 <= e < 2**bits."""
 
 
 class Ring(ABC):
-    """Units modulo `modulus`."""
+    """Units modulo `modulus`.
+
+    Attributes:
+        modulus: what is reduced by.
+    """
 
     modulus: mpz
+
+    @abstractmethod
+    def one_plus(self, multiples: Exponents) -> Residues:
+        """1 + m n for signed m, in a ring modulo n**2.
+
+        Raises:
+            ValueError: the ring is not known to be one.
+        """
 
     @abstractmethod
     def ones(self, count: int) -> Residues:

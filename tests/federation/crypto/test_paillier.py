@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from federation.crypto import Encrypted, KeyRing, PublicKey, concatenate, matmul
+from federation.crypto.kernels.portable import PortableRing
 from federation.crypto.paillier import (
     PaillierPrivateKey,
     PaillierPublicKey,
@@ -121,6 +122,29 @@ def test_sums_run_along_an_axis_or_over_all() -> None:
     assert opened(SMALL.encrypt(np.zeros(0)).sum()) == 0.0
 
 
+@settings(max_examples=30)
+@given(st.data(), st.integers(0, 20), st.integers(1, 5))
+def test_buckets_sum_what_falls_into_them(data: st.DataObject, items: int, count: int) -> None:
+    values = np.arange(1.0, 8.0)
+    labels = data.draw(hnp.arrays(np.int64, items, elements=st.integers(0, count - 1)))
+    picks = data.draw(hnp.arrays(np.int64, items, elements=st.integers(0, 6)))
+    sums = SMALL.encrypt(values).bucket_sums(labels, count, picks)
+    expected = np.bincount(labels, weights=values[picks], minlength=count)
+    np.testing.assert_array_equal(opened(sums), expected)
+    assert not sums.fresh
+
+
+def test_a_bucket_or_an_item_that_is_not_there_is_refused() -> None:
+    hidden = SMALL.encrypt([1.0, 2.0])
+    for labels, picks in (([2, 0], [0, 1]), ([-1, 0], [0, 1]), ([0, 1], [0, 2])):
+        with pytest.raises(IndexError):
+            hidden.bucket_sums(np.array(labels), 2, np.array(picks))
+    with pytest.raises(ValueError, match="one bucket"):
+        hidden.bucket_sums(np.array([0]), 2)
+    with pytest.raises(ValueError, match="line"):
+        hidden.reshape(2, 1).bucket_sums(np.array([0, 1]), 2)
+
+
 def test_shapes_broadcast() -> None:
     values, row = np.arange(6.0).reshape(3, 2), np.array([10.0, -1.0])
     hidden = SMALL.encrypt(values)
@@ -191,6 +215,47 @@ def test_a_full_key_counts_as_numpy_does(pair: Pair) -> None:
     hidden = public.encrypt(values)
     np.testing.assert_allclose(private.decrypt(plain @ hidden), plain @ values, atol=1e-4)
     assert hidden.to_wire()["cells"].width == 512
+
+
+def test_both_paths_read_each_others_ciphertexts(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    public, private = pair
+    p, q = (int(half.prime) for half in private._halves)
+    values, plain = np.array([0.0, 1.5, -2.25, 1e6]), np.array([[2.0, -1.0, 0.5, 0.0]])
+    ours = public.encrypt(values)
+    private.decrypt(ours)
+    monkeypatch.setenv("TRIPACT_KERNELS", "portable")
+    other = PublicKey.from_wire(public.to_wire())
+    assert isinstance(other, PaillierPublicKey)
+    assert isinstance(other.ring, PortableRing)
+    other_private = PaillierPrivateKey(other, p, q)
+    received = Encrypted.from_wire(ours.to_wire(), other)
+    np.testing.assert_array_equal(other_private.decrypt(received), values)
+    back = Encrypted.from_wire((plain @ received).to_wire(), public)
+    np.testing.assert_array_equal(private.decrypt(back), plain @ values)
+    assert ours.to_wire()["cells"] == received.to_wire()["cells"]
+
+
+def test_every_operation_counts_right_under_a_full_key(pair: Pair) -> None:
+    public, private = pair
+    rng = np.random.default_rng(3)
+    a, b = rng.normal(size=(2, 40)) * 1000
+    x, y = public.encrypt(a), public.encrypt(b, precision=30)
+    for got, expected in (
+        (x + y, a + b),
+        (x - b, a - b),
+        (-x, -a),
+        (x * 3, 3 * a),
+        (x * b, a * b),
+        (x[::-1] + y[[0] * 40], a[::-1] + b[0]),
+        (x.sum(), a.sum()),
+        (x.reshape(8, 5).sum(0), a.reshape(8, 5).sum(0)),
+        (x.bucket_sums(np.arange(40) % 3, 3), [a[i::3].sum() for i in range(3)]),
+        (np.ones((3, 40)) @ y, [b.sum()] * 3),
+        (concatenate([x, y]).refreshed(), np.concatenate([a, b])),
+    ):
+        np.testing.assert_allclose(private.decrypt(got), expected, atol=2e-3)
 
 
 def test_phe_reads_our_ciphertexts_and_we_read_phes(pair: Pair) -> None:

@@ -8,7 +8,7 @@ from gmpy2 import mpz
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from federation.crypto.products import FixedBase, inverses, power_products, powers
+from federation.crypto.products import inverses, power_products, powers
 from federation.errors import BadCiphertext
 
 PRIME = mpz(2**127 - 1)
@@ -57,19 +57,3 @@ def test_every_way_to_multiply_agrees(shape: tuple[int, int]) -> None:
     bases = [mpz(int(b)) for b in rng.integers(1, 2**60, size=shape[1])]
     expected = [product_of_powers(e, bases) for e in exponents.tolist()]
     assert power_products(exponents, bases, PRIME) == expected
-
-
-@pytest.mark.parametrize("count", [3, 40])
-def test_random_powers_stay_in_the_group_and_differ(count: int) -> None:
-    # 3 generates a group of prime order 11 modulo 23: all its powers are squares.
-    squares = {pow(x, 2, 23) for x in range(1, 23)}
-    assert set(FixedBase(mpz(3), mpz(23), 4).random_powers(count)) <= squares
-    assert len(set(FixedBase(mpz(3), PRIME, 16).random_powers(count))) == count
-
-
-def test_tables_give_the_same_powers_as_a_power_does(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("secrets.token_bytes", lambda n: bytes(range(200, 200 + n)))
-    exponent = int.from_bytes(bytes(range(200, 216)), "little")
-    base = FixedBase(mpz(7), PRIME, 16)
-    assert base.random_powers(1) == [pow(7, exponent, PRIME)]
-    assert base.random_powers(33) == [pow(7, exponent, PRIME)] * 33

@@ -22,7 +22,7 @@ N_683 = (1 << 682) + 0x1234567
 N_1024 = (1 << 1024) - 105
 N_2048 = (1 << 2048) - 1942289
 
-RINGS: list[Ring] = [PortableRing(N_683)]
+RINGS: list[Ring] = [PortableRing(N_683), PortableRing(N_683**2, N_683)]
 if missing() is None:
     RINGS += [LimbRing(N_683, pair=True), LimbRing(N_1024), LimbRing(N_2048, pair=True)]
 
@@ -85,6 +85,18 @@ def test_products_are_pair_by_pair_for_any_count(ring: Ring, count: int) -> None
     a, b = units(ring, count, 1), units(ring, count, 2)
     got = ring.multiply(ring.from_ints(a) if a else ring.ones(0), ring.from_ints(b or [1])[:count])
     assert ring.to_ints(got) == [x * y % ring.modulus for x, y in zip(a, b, strict=True)]
+
+
+@pytest.mark.parametrize("kind", [np.int64, object])
+def test_a_multiple_of_n_plus_one_is_that(ring: Ring, kind: type) -> None:
+    multiples = [0, 1, -1, 2**52, -(2**52), 2**62 - 1, -(2**62), 12345678912345678]
+    n = int(gmpy2.isqrt(ring.modulus))
+    if n * n != ring.modulus:
+        with pytest.raises(ValueError, match="square"):
+            ring.one_plus(np.array(multiples, dtype=kind))
+        return
+    expected = [(1 + m * n) % ring.modulus for m in multiples]
+    assert ring.to_ints(ring.one_plus(np.array(multiples, dtype=kind))) == expected
 
 
 def test_one_number_multiplies_all(ring: Ring) -> None:
@@ -216,7 +228,8 @@ def test_powers_of_a_fixed_base_are_powers(ring: Ring, count: int) -> None:
     for bits in (3, 100, 37):
         exponents = [secrets.randbits(bits) for _ in range(count)]
         exponents[0] = (1 << bits) - 1
-        got = ring.to_ints(fixed.powers(exponents, bits))
+        array = np.array(exponents, dtype=object if bits > 62 else np.int64)
+        got = ring.to_ints(fixed.powers(array, bits))
         assert got == [gmpy2.powmod(base, e, ring.modulus) for e in exponents]
 
 
