@@ -16,6 +16,7 @@ from coordinator.api.fateflow.filters import (
     task_filter,
 )
 from coordinator.api.fateflow.reading import (
+    MissingArguments,
     WrongArgument,
     flag_of,
     number_of,
@@ -64,12 +65,14 @@ def _board_url(request: web.Request, job_id: str, role: str, party_id: str) -> s
 
 async def submit(request: web.Request) -> web.Response:
     """Take a job."""
-    body = await read_body(request, strict=True)
-    conf = _first(body, "job_runtime_conf", "runtime_conf")
-    if conf is None:
-        require(body, "job_runtime_conf")
     try:
-        taken = await request.app[JOBS].submit(_first(body, "job_dsl", "dsl") or {}, conf or {})
+        body = await read_body(request, strict=True)
+        conf = _first(body, "job_runtime_conf", "runtime_conf")
+        if conf is None:
+            raise MissingArguments(["job_runtime_conf"])
+        taken = await request.app[JOBS].submit(_first(body, "job_dsl", "dsl") or {}, conf)
+    except MissingArguments:
+        raise
     except TripactError as error:
         # Whatever keeps a job from being taken is one code to FATE's clients.
         error.facts.setdefault("retcode", int(Retcode.OPERATING_ERROR))
