@@ -88,7 +88,9 @@ def _outputs(stores: Stores, order: RunTask, result: Result) -> Iterator[TableOu
     tables = TableStore(stores.tables)
     for output, table in zip(order.data_outputs, result.data, strict=False):
         name = _new_name(output_namespace(order.task.task_id, order.version))
-        if isinstance(table, StoredTable):
+        if isinstance(table, StoredTable) and table.new:
+            stored, name = table, table.name
+        elif isinstance(table, StoredTable):
             stored = tables.link(table.name, name)
         else:
             stored = tables.write(name.namespace, name.name, table)

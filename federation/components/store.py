@@ -18,6 +18,7 @@ class StoredTable:
 
     Attributes:
         size_bytes: of the file that holds it.
+        new: whether the component made it; as an output it then keeps its name.
     """
 
     name: TableName
@@ -26,6 +27,7 @@ class StoredTable:
     partitions: int = 1
     size_bytes: int = 0
     created_ms: int = 0
+    new: bool = False
 
 
 @dataclass(frozen=True, slots=True)

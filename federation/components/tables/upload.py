@@ -8,6 +8,7 @@ Source: FATE-Flow 1.x Upload.
 
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
 from pydantic import Field, field_validator
@@ -89,7 +90,7 @@ async def take_in(ch: Channel, p: UploadParams, *, report: Report, facts: JobFac
         raise BadRequest("an upload needs file, namespace and table_name")
     received = facts.store.receive(upload_of(p), report.progress)
     _tell(received, report)
-    return Result(data=(received.table,))
+    return Result(data=(replace(received.table, new=True),))
 
 
 def upload_of(p: UploadParams) -> CsvUpload:
