@@ -5,7 +5,7 @@ the number of the report are kept together, and only then is anybody told.
 """
 
 import secrets
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -50,6 +50,9 @@ from federation.spec.status import ENDED, Status
 _STOPS = (Status.CANCELED, Status.FAILED, Status.SUCCESS, Status.TIMEOUT)
 _OPEN = tuple(status for status in Status if status not in ENDED)
 _TRIES = 5
+
+Work = Callable[[Tx], Awaitable[Changes | None]]
+"""What is done within one transaction."""
 
 
 class Jobs:
@@ -311,13 +314,12 @@ class Jobs:
             await tx.jobs.apply(old, changes)
         return changes
 
-    async def _transact(self, work: Any) -> Changes | None:
+    async def _transact(self, work: Work) -> Changes | None:
         """Do `work` in a transaction, again if somebody else changed the same job meanwhile."""
         for left in reversed(range(_TRIES)):
             try:
                 async with self._store.begin() as tx:
-                    changes: Changes | None = await work(tx)
-                return changes
+                    return await work(tx)
             except StaleState:
                 if not left:
                     raise

@@ -25,7 +25,7 @@ from coordinator.domain.records import (
 )
 from coordinator.domain.state import Changes, JobState, Outgoing
 from federation.spec.catalogue import Catalogue, ModuleDecl
-from federation.spec.orders import Metric, Reason
+from federation.spec.orders import Metric, Reason, Report
 
 Clock = Callable[[], int]
 """Now, in epoch milliseconds."""
@@ -289,7 +289,7 @@ class Agents(Protocol):
 class JobEvents(Protocol):
     """What dispatch tells the jobs; `jobs.Jobs` is it."""
 
-    async def on_report(self, party_id: str, seq: int, report: Any) -> None:
+    async def on_report(self, party_id: str, seq: int, report: Report) -> None:
         """A report of an agent; returns when it is kept, and may be called twice."""
 
     async def on_agent_up(self, party_id: str, boot_id: str) -> None:

@@ -16,8 +16,6 @@ from coordinator.domain.state import JobPlan, Member, Stage
 from federation.spec.orders import CancelTasks, CloseJob, PrepareJob, Reason, TaskBrief
 from federation.spec.status import DONE_WELL, ENDED, Status
 
-# --- running -------------------------------------------------------------------------------------
-
 
 def advance(draft: Draft) -> None:
     """Order what can run now; end the job when all has succeeded."""
