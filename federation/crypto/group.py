@@ -267,7 +267,7 @@ class GroupEncrypted(Encrypted):
         return np.arange(self.size, dtype=np.int64).reshape(self.shape)
 
     def _picked(self, positions: NDArray[np.int64]) -> Self:
-        return self._like(self.residues[positions.ravel()], positions.shape)
+        return self._like(self.residues.take(positions.ravel(), axis=0), positions.shape)
 
     def _spread(self, shape: tuple[int, ...]) -> Residues:
         if shape == self.shape:

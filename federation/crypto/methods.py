@@ -2,17 +2,31 @@
 
 FATE's confs name 'Paillier', 'IPCL' (Paillier on Intel's library), and in old versions
 'IterativeAffine' and 'RandomIterativeAffine', whose keys follow from a few ciphertexts
-(Jiang et al. 2021); whoever asks for those gets Paillier and is told so.
+(Jiang et al. 2021); whoever asks for those gets Paillier and is told so. 'OU' is Okamoto and
+Uchiyama's, with ciphertexts of half the length and sums at half the cost.
 """
 
-from federation.crypto.paillier import LEAST_BITS, generate_paillier
+from collections.abc import Callable
+
+from federation.crypto.moduli import LEAST_BITS
+from federation.crypto.okamoto_uchiyama import generate_okamoto_uchiyama
+from federation.crypto.paillier import generate_paillier
 from federation.crypto.scheme import PrivateKey, PublicKey
 from federation.errors import UnknownScheme
 
-_GENERATORS = {"paillier": generate_paillier}
-_NAMES = {"paillier": "paillier", "ipcl": "paillier"}
+_GENERATORS: dict[str, Callable[[int], tuple[PublicKey, PrivateKey]]] = {
+    "paillier": generate_paillier,
+    "ou": generate_okamoto_uchiyama,
+}
+_NAMES = {
+    "paillier": "paillier",
+    "ipcl": "paillier",
+    "ou": "ou",
+    "okamotouchiyama": "ou",
+    "okamoto-uchiyama": "ou",
+}
 _BROKEN = ("iterativeaffine", "randomiterativeaffine")
-_KNOWN = ("Paillier", "IPCL", "IterativeAffine", "RandomIterativeAffine")
+_KNOWN = ("Paillier", "IPCL", "OU", "IterativeAffine", "RandomIterativeAffine")
 
 
 def scheme_of(method: str) -> tuple[str, str | None]:

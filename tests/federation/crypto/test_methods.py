@@ -11,6 +11,11 @@ def test_paillier_goes_by_all_its_names_without_a_warning(method: str) -> None:
     assert scheme_of(method) == ("paillier", None)
 
 
+@pytest.mark.parametrize("method", ["OU", "ou", "Okamoto-Uchiyama", "OkamotoUchiyama"])
+def test_okamoto_uchiyama_goes_by_its_names_without_a_warning(method: str) -> None:
+    assert scheme_of(method) == ("ou", None)
+
+
 @pytest.mark.parametrize("method", ["IterativeAffine", "randomIterativeAffine"])
 def test_a_broken_method_becomes_paillier_and_is_warned_about(method: str) -> None:
     scheme, warning = scheme_of(method)
