@@ -31,12 +31,19 @@ class Socket(Protocol):
 
 
 class Link:
-    """A websocket whose other end has proven to be the agent of `party_id`."""
+    """A websocket whose other end has proven to be the agent of `party_id`.
+
+    Attributes:
+        greeted: the jobs know of it, so it may have orders.
+        sent_seq: the last order that was sent over it.
+    """
 
     def __init__(self, socket: Socket, party_id: str, boot_id: str, bulk_bytes: int) -> None:
         self.party_id = party_id
         self.boot_id = boot_id
         self.link_id = secrets.token_hex(4)
+        self.greeted = False
+        self.sent_seq = 0
         self._socket = socket
         self._bulk_limit = bulk_bytes
         self._bulk_size = 0

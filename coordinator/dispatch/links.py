@@ -19,7 +19,7 @@ from coordinator.dispatch.handshake import REFUSALS, Guard, Proof
 from coordinator.dispatch.inbox import Inbox
 from coordinator.dispatch.link import Link, say_goodbye
 from coordinator.dispatch.meters import Meters
-from coordinator.dispatch.outbox import Acknowledgements, Pump
+from coordinator.dispatch.outbox import Acknowledgements, Post
 from coordinator.dispatch.persist import persist
 from coordinator.dispatch.relay import Relay
 from coordinator.domain.ports import Clock, JobEvents, Store
@@ -53,7 +53,6 @@ class Attached:
     """A link with what works for it."""
 
     link: Link
-    pump: Pump
     inbox: Inbox
     work: Background
 
@@ -79,6 +78,7 @@ class Links:
         self._open = False
         self._opened_s = 0.0
         self.calls = Calls(self.find)
+        self._post = Post(store, self.find, meters)
         self._relay = Relay(store, self.find, meters)
 
     # --- for the rest of the coordinator ---------------------------------------------------------
@@ -88,6 +88,7 @@ class Links:
         self.catalogue = await self._guard.parties.catalogue()
         self._jobs = jobs
         self._opened_s = asyncio.get_running_loop().time()
+        self._background.start(self._post.run(), "send orders")
         self._open = True
 
     async def close(self, code: str, message: str) -> None:
@@ -119,9 +120,7 @@ class Links:
 
     def wake(self, party_id: str) -> None:
         """The party's orders are to be looked at."""
-        attached = self._attached.get(party_id)
-        if attached:
-            attached.pump.wake()
+        self._post.wake(party_id)
 
     def expect(self, party_id: str, within_s: float) -> None:
         """Count the party as lost unless its agent links in time."""
@@ -196,7 +195,6 @@ class Links:
         self._forget_timer(link.party_id)
         attached = Attached(
             link,
-            Pump(self._store, link, self._meters),
             Inbox(self._store, self._jobs, link, self._meters, self._turns[link.party_id]),
             Background(),
         )
@@ -214,7 +212,8 @@ class Links:
     async def _serve(self, attached: Attached) -> None:
         """Greet, then send orders and take reports in."""
         await attached.inbox.greet()
-        attached.work.start(attached.pump.run(), f"orders of {attached.link.party_id}")
+        attached.link.greeted = True
+        self._post.wake(attached.link.party_id)
         await attached.inbox.run()
 
     async def _detach(self, link: Link) -> None:

@@ -1,11 +1,12 @@
 """Orders on their way: sent in the order in which they were kept, and again after a reconnect.
 
-The store is the outbox. A pump per link reads what its agent has not acknowledged and sends what
-it has not sent over this link before. Acknowledgements are kept a moment later and many at a time:
-one that is lost only means that its order is sent, and recognised, once more.
+The store is the outbox. What an agent has not acknowledged, and what was not sent over its present
+link before, is read and sent. Acknowledgements are kept a moment later and many at a time: one that
+is lost only means that its order is sent, and recognised, once more.
 """
 
 import asyncio
+from collections.abc import Callable, Iterable
 
 import structlog
 
@@ -17,45 +18,53 @@ from federation.wire.frames import Frame, FrameKind
 
 log = structlog.get_logger(__name__)
 
-ACK_DELAY_S = 0.05
+ACK_DELAY_S = 0.5
 RETRY_S = 1.0
 
 
-class Pump:
-    """Sends one agent its orders over one link."""
+class Post:
+    """Sends agents their orders: one look into the store for all that were woken meanwhile."""
 
-    def __init__(self, store: Store, link: Link, meters: Meters) -> None:
+    def __init__(
+        self, store: Store, find_link: Callable[[str], Link | None], meters: Meters
+    ) -> None:
         self._store = store
-        self._link = link
+        self._find_link = find_link
         self._meters = meters
-        self._wanted = asyncio.Event()
-        self._wanted.set()
+        self._wanted: dict[str, None] = {}
+        self._called = asyncio.Event()
 
-    def wake(self) -> None:
-        """There may be new orders."""
-        self._wanted.set()
+    def wake(self, party_id: str) -> None:
+        """There may be new orders for the party."""
+        self._wanted[party_id] = None
+        self._called.set()
 
     async def run(self) -> None:
         """Send orders as they are kept, until cancelled."""
-        sent = 0
         while True:
-            await self._wanted.wait()
-            self._wanted.clear()
+            await self._called.wait()
+            self._called.clear()
+            wanted, self._wanted = self._wanted, {}
             try:
-                sent = await self._send_after(sent)
+                await self._send(wanted)
             except Exception:
-                log.exception("orders could not be read", party_id=self._link.party_id)
+                log.exception("orders could not be read, trying again")
                 await asyncio.sleep(RETRY_S)
-                self._wanted.set()
+                self._wanted |= wanted
+                self._called.set()
 
-    async def _send_after(self, seq: int) -> int:
+    async def _send(self, party_ids: Iterable[str]) -> None:
+        links = [link for party_id in party_ids if (link := self._find_link(party_id))]
+        greeted = [link for link in links if link.greeted]
+        if not greeted:
+            return
         async with self._store.read() as view:
-            pending = await view.outbox.pending(self._link.party_id, seq)
-        for order in pending:
-            self._link.send(Frame(FrameKind.ORDER, {"order_id": order.order_id}, order.body))
-            self._meters.orders.inc()
-            log.debug("order sent", party_id=order.party_id, order_id=order.order_id)
-        return pending[-1].seq if pending else seq
+            for link in greeted:
+                for order in await view.outbox.pending(link.party_id, link.sent_seq):
+                    link.send(Frame(FrameKind.ORDER, {"order_id": order.order_id}, order.body))
+                    link.sent_seq = order.seq
+                    self._meters.orders.inc()
+                    log.debug("order sent", party_id=link.party_id, order_id=order.order_id)
 
 
 class Acknowledgements:
