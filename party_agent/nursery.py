@@ -45,6 +45,7 @@ def main() -> None:
     control = socket.socket(fileno=int(sys.argv[1]))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _import_everything()
+    _rehearse()
     gc.collect()
     gc.freeze()  # so that a collection in a child copies no page of what all share
     _Nursery(control).run()
@@ -152,6 +153,16 @@ def _import_everything() -> None:
     assert gmpy2 and numpy and pyarrow.parquet and party_agent.task  # noqa: S101
 
 
+def _rehearse() -> None:
+    """Run a task once; that it fails is no reason not to serve, only to be slower."""
+    from party_agent.rehearsal import rehearse
+
+    try:
+        rehearse()
+    except Exception as error:
+        print(f"no rehearsal: {type(error).__name__}", file=sys.stderr)
+
+
 def _lead_a_group(pid: int) -> None:
     """Put a process at the head of its own group, so that it is killed with all it started."""
     try:
@@ -171,10 +182,9 @@ def _die_with_parent(parent: int) -> None:
 
 def _seed() -> None:
     """Give this process random numbers of its own where a library keeps a state."""
-    import numpy
-
     random.seed()
-    numpy.random.seed()
+    if "numpy.random" in sys.modules:
+        sys.modules["numpy.random"].seed()
 
 
 if __name__ == "__main__":
