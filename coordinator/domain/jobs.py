@@ -282,8 +282,10 @@ class Jobs:
         job = await self._await_answers(submitted.job_id, wait_s)
         reason = job.reason
         if job.status is Status.FAILED and reason is not None and reason.facts.get("refused"):
-            party_id = str(reason.facts["party_id"])
-            said = [(party_id, str(r["code"]), str(r["message"])) for r in reason.facts["reasons"]]
+            said = [
+                (str(one["party_id"]), str(one["code"]), str(one["message"]))
+                for one in reason.facts["reasons"]
+            ]
             raise JobRefused(job.job_id, said)
         return submitted
 

@@ -48,6 +48,9 @@ from federation.spec.orders import (
 from federation.spec.party import Party
 from federation.spec.status import DONE_WELL, ENDED, Status
 
+REFUSALS_MS = 3_000
+"""How long a refusal waits for the other parties to tell theirs."""
+
 DOUBT_MS = 5_000
 """How long an agent that was started anew has to say what became of its tasks."""
 
@@ -145,8 +148,7 @@ def _hear(draft: Draft, party_id: str, report: Report) -> None:
                 _ready(draft, party_id, report)
         case JobRefused():
             if _current(draft, party_id, report.epoch, Stage.ASKED):
-                draft.set_member(party_id, stage=Stage.REFUSED)
-                end(draft, Status.FAILED, _refusal(party_id, report))
+                _refused(draft, party_id, report)
         case SessionOpened():
             if _current(draft, party_id, report.epoch, Stage.READY):
                 draft.set_member(party_id, stage=Stage.OPENED, letters=report.letters)
@@ -182,6 +184,7 @@ def _ready(draft: Draft, party_id: str, report: JobReady) -> None:
         if task.party_id == party_id and resolved is not None:
             draft.tasks[key] = replace(task, params=resolved)
     if any(member.stage is not Stage.READY for member in draft.members.values()):
+        _end_if_refused(draft)
         return
     if draft.job.status is Status.WAITING:
         draft.deadline_ms = draft.now_ms + draft.plan.timeout_ms
@@ -192,6 +195,24 @@ def _ready(draft: Draft, party_id: str, report: JobReady) -> None:
         for member_id in draft.members:
             draft.order(member_id, epoch_order(draft, "open"), opening)
     advance(draft)
+
+
+def _refused(draft: Draft, party_id: str, report: JobRefused) -> None:
+    """Keep a party's reasons until the others have answered too, but not for long."""
+    draft.set_member(party_id, stage=Stage.REFUSED)
+    draft.job = replace(draft.job, reason=_with_refusal(draft.job.reason, party_id, report))
+    draft.deadline_ms = min(draft.deadline_ms, draft.now_ms + REFUSALS_MS)
+    _end_if_refused(draft)
+
+
+def _end_if_refused(draft: Draft, *, now: bool = False) -> bool:
+    """End a job that some party refused, once all have answered (or `now`); whether it did."""
+    members = draft.members.values()
+    open_ones = [m for m in members if m.stage is Stage.ASKED and not m.away]
+    if not any(m.stage is Stage.REFUSED for m in members) or (open_ones and not now):
+        return False
+    end(draft, Status.FAILED, draft.job.reason)
+    return True
 
 
 def _hand_out_keys(draft: Draft) -> None:
@@ -250,6 +271,8 @@ def _agent_lost(draft: Draft, party_id: str) -> None:
     if party_id not in draft.members:
         return
     draft.set_member(party_id, away=True)
+    if _end_if_refused(draft):
+        return
     _lose_tasks(
         draft,
         draft.active(party_id),
@@ -270,6 +293,8 @@ def _lose_tasks(draft: Draft, tasks: Collection[Task], reason: Reason) -> None:
 
 def _tick(draft: Draft) -> None:
     if draft.now_ms >= draft.deadline_ms:
+        if _end_if_refused(draft, now=True):
+            return
         seconds = draft.plan.timeout_ms / 1000
         message = f"the job ran longer than its timeout of {seconds:g} s"
         end(draft, Status.TIMEOUT, Reason(code="job_timeout", message=message))
@@ -291,16 +316,15 @@ def _resolve_doubt(draft: Draft, member: Member) -> None:
     _lose_tasks(draft, unknown, Reason(code="agent_restarted", message=message))
 
 
-def _refusal(party_id: str, report: JobRefused) -> Reason:
-    first = report.reasons[0] if report.reasons else Reason(code="job_refused", message="no reason")
-    message = "; ".join(reason.message for reason in report.reasons) or first.message
+def _with_refusal(so_far: Reason | None, party_id: str, report: JobRefused) -> Reason:
+    """The reasons of all parties that refused until now, and of this one."""
+    given = report.reasons or (Reason(code="job_refused", message="no reason given"),)
+    said = [{**reason.model_dump(mode="json"), "party_id": party_id} for reason in given]
+    if so_far is not None and so_far.facts.get("refused"):
+        said = [*so_far.facts["reasons"], *said]
     return Reason(
-        code=first.code,
-        message=f"party {party_id} refuses: {message}",
-        path=first.path,
-        facts={
-            "party_id": party_id,
-            "refused": True,
-            "reasons": [reason.model_dump(mode="json") for reason in report.reasons],
-        },
+        code=str(said[0]["code"]),
+        message="; ".join(f"party {one['party_id']} refuses: {one['message']}" for one in said),
+        path=str(said[0]["path"]),
+        facts={"party_id": said[0]["party_id"], "refused": True, "reasons": said},
     )

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 import secrets
 import signal
 import subprocess
@@ -19,6 +20,7 @@ from coordinator.client.client import submitted
 from examples.running import START_LIMIT_S
 from tests.together.parts import BREAST, DEADLINE_S, example
 
+FINGERPRINT = re.compile(r"(?:[0-9a-f]{4}:){7}[0-9a-f]{4}")
 PARTIES = ("9999", "10000", "10001")
 CANARY_ID, CANARY_VALUE = secrets.token_hex(12), "0.918273645546372819"
 
@@ -46,6 +48,11 @@ class Cluster:
 
     def home(self, name: str) -> Path:
         return self.root / name
+
+    @property
+    def incoming(self) -> Path:
+        """Where owners put the files they upload."""
+        return self.root / "incoming"
 
     def start(self, name: str, *words: str) -> None:
         self.home(name).mkdir(exist_ok=True)
@@ -82,6 +89,9 @@ class Cluster:
     def agent(self, party: str, *words: str) -> str:
         return command("party_agent", *words, "--home", str(self.home(party)))
 
+    def fingerprint(self, party: str) -> str:
+        return FINGERPRINT.findall(self.agent(party, "fingerprint"))[0]
+
     def wait_connected(self) -> None:
         deadline = time.monotonic() + START_LIMIT_S
         while True:
@@ -111,6 +121,8 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         made.start_coordinator()
         for party in PARTIES:
             made.join(party, made.invite(party))
+            settings = made.home(party) / "party_agent.toml"
+            settings.write_text(f'upload_from = ["{made.incoming}"]\n')
             made.start(party, "party_agent", "run")
         made.wait_connected()
         yield made
@@ -120,6 +132,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 def canary_tables(folder: Path) -> dict[str, Path]:
     """The breast tables with one row whose id and value stand nowhere else."""
+    folder.mkdir()
     files = {}
     for name in ("guest", "host"):
         lines = (BREAST / f"{name}.csv").read_text().splitlines()
@@ -155,10 +168,10 @@ def refusals(client: FlowClient) -> str:
 
 
 def test_a_cluster_refuses_until_owners_grant_then_runs_and_shows_nothing(
-    cluster: Cluster, tmp_path: Path
+    cluster: Cluster,
 ) -> None:
     client = FlowClient(cluster.url)
-    files = canary_tables(tmp_path)
+    files = canary_tables(cluster.incoming)
     owners = {"guest": "9999", "host": "10000"}
     for name, party in owners.items():
         with pytest.raises(FlowError, match="party-agent grant"):
@@ -173,7 +186,7 @@ def test_a_cluster_refuses_until_owners_grant_then_runs_and_shows_nothing(
         cluster.agent(party, "grant", "--role", role)
     said = refusals(client)
     assert "party-agent trust" in said
-    prints = {party: cluster.agent(party, "fingerprint").strip() for party in PARTIES}
+    prints = {party: cluster.fingerprint(party) for party in PARTIES}
     for party in PARTIES:
         for peer in PARTIES:
             if peer != party:
@@ -245,7 +258,7 @@ def test_join_and_invite_show_the_same_fingerprints(cluster: Cluster) -> None:
     coordinator = command("coordinator", "fingerprint", "--home", str(cluster.home("coordinator")))
     said = cluster.join("778", cluster.invite("778"))
     assert coordinator.strip() in said
-    assert cluster.agent("778", "fingerprint").strip() in said
+    assert cluster.fingerprint("778") in said
 
 
 def test_a_party_that_did_not_join_is_told(cluster: Cluster) -> None:

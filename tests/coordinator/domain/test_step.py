@@ -19,7 +19,7 @@ from coordinator.domain.events import (
     Told,
 )
 from coordinator.domain.state import WITHDRAWABLE, Changes, JobState, Outgoing
-from coordinator.domain.step import next_due, step
+from coordinator.domain.step import REFUSALS_MS, next_due, step
 from federation.spec.orders import (
     CancelTasks,
     CloseJob,
@@ -364,14 +364,40 @@ def test_each_party_gets_the_letters_its_peers_sealed_for_it(make_diamond: Make)
     }
 
 
+def refusal(message: str) -> JobRefused:
+    why = Reason(code="table_too_small", message=message)
+    return JobRefused(job_id="j", epoch=0, reasons=(why,))
+
+
 def test_a_refusal_ends_the_job_with_its_reason(make_diamond: Make) -> None:
     world = World(make_diamond())
-    why = Reason(code="table_too_small", message="breast.host has fewer than 500 rows")
-    world.happen(Told("10000", JobRefused(job_id="j", epoch=0, reasons=(why,))))
+    world.happen(Told("10000", refusal("breast.host has fewer than 500 rows")))
+    world.happen(Told("9999", JobReady(job_id="j", epoch=0, offer=b"o")))
     assert status_of(world) is Status.FAILED
     assert world.state.job.reason is not None
     assert world.state.job.reason.code == "table_too_small"
     assert world.state.job.reason.facts["party_id"] == "10000"
+
+
+def test_refusals_of_all_parties_are_told_at_once(make_diamond: Make) -> None:
+    world = World(make_diamond())
+    world.happen(Told("10000", refusal("no host table")))
+    assert status_of(world) is Status.WAITING
+    world.happen(Told("9999", refusal("no guest table")))
+    assert status_of(world) is Status.FAILED
+    assert world.state.job.reason is not None
+    assert "no host table" in world.state.job.reason.message
+    assert "no guest table" in world.state.job.reason.message
+
+
+def test_a_refusal_does_not_wait_long_for_a_silent_party(make_diamond: Make) -> None:
+    world = World(make_diamond())
+    world.happen(Told("10000", refusal("no host table")))
+    due = next_due(world.state)
+    assert due == world.now_ms + REFUSALS_MS
+    world.now_ms = due
+    world.happen(Tick())
+    assert status_of(world) is Status.FAILED
 
 
 def fail_first_task(world: World) -> Changes:
