@@ -1,5 +1,6 @@
 """Which path is taken, and that it says so."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -77,6 +78,28 @@ def test_a_shape_has_room_to_spare_and_an_even_number_of_limbs(bits: int) -> Non
     assert limbs % 2 == 0
 
 
+def test_forked_children_have_what_their_parent_compiled() -> None:
+    program = (
+        "import os\n"
+        "from federation.crypto import kernels\n"
+        "from federation.crypto.kernels import machine\n"
+        "kernels.warm()\n"
+        "before = machine._compiled.cache_info().misses\n"
+        "child = os.fork()\n"
+        "if not child:\n"
+        "    n = (1 << 2048) - 1942289\n"
+        "    ring = kernels.ring(n * n, n)\n"
+        "    right = ring.to_ints(ring.squares(ring.from_ints([3] * 900), 2)) == [81] * 900\n"
+        "    os._exit(0 if right and machine._compiled.cache_info().misses == before else 1)\n"
+        "raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))\n"
+    )
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(
+        command, check=False, capture_output=True, text=True, cwd=ROOT, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+
+
 if missing() is None:
 
     def test_the_machine_code_takes_less_than_a_second_and_is_kept() -> None:
@@ -95,3 +118,32 @@ if missing() is None:
         fault = choice.fault_of(shape)
         assert fault is not None
         assert "squares" in fault
+
+    @pytest.mark.parametrize("shape", [Shape(10, False), Shape(10, True)], ids=str)
+    def test_the_machine_code_branches_on_counts_alone(shape: Shape) -> None:
+        """Every conditional jump closes a loop over a count or skips a chain of length one."""
+        text = assembly_of(shape)
+        jumps = re.findall(r"\n\t(j[a-z]+)\t", text)
+        assert set(jumps) <= {"jne", "je", "jb", "jae", "jbe", "ja", "jmp", "jl", "jge"}
+        bodies = dict(
+            re.findall(r"\n(\w+):[^\n]*\n\t\.cfi_startproc(.*?)\.cfi_endproc", text, re.S)
+        )
+        loops = {"mul": 2 if shape.pair else 1, "select": 1, "lookup": 1, "scatter": 0, "gather": 0}
+        for name, expected in loops.items():
+            assert len(re.findall(r"\n\tj(?!mp)[a-z]+\t", bodies[name])) == expected
+        assert "vpgather" not in text
+
+    def assembly_of(shape: Shape) -> str:
+        import llvmlite.binding as llvm
+
+        from federation.crypto.kernels.codegen import module_text
+
+        kernels.warm()
+        module = llvm.parse_assembly(module_text(shape, llvm.get_default_triple()))
+        target = llvm.Target.from_default_triple().create_target_machine(
+            cpu=llvm.get_host_cpu_name(),
+            features=llvm.get_host_cpu_features().flatten(),
+            opt=2,
+        )
+        text: str = target.emit_assembly(module)
+        return text

@@ -18,13 +18,15 @@ from federation.crypto.kernels.ring import Ring
 from federation.errors import BadCiphertext
 
 # Fixed odd numbers of the sizes that keys have: the least and the most a shape holds.
+N_512 = (1 << 512) - 569
 N_683 = (1 << 682) + 0x1234567
 N_1024 = (1 << 1024) - 105
 N_2048 = (1 << 2048) - 1942289
 
 RINGS: list[Ring] = [PortableRing(N_683), PortableRing(N_683**2, N_683)]
 if missing() is None:
-    RINGS += [LimbRing(N_683, pair=True), LimbRing(N_1024), LimbRing(N_2048, pair=True)]
+    RINGS += [LimbRing(N_512, pair=True), LimbRing(N_512), LimbRing(N_683, pair=True)]
+    RINGS += [LimbRing(N_1024), LimbRing(N_2048, pair=True)]
 
 
 def name_of(ring: Ring) -> str:
@@ -52,7 +54,7 @@ def edges(ring: Ring) -> list[int]:
     m = int(ring.modulus)
     root = int(gmpy2.isqrt(m))
     values = [1, 2, m - 1, m - 2, root - 1, root + 1, (1 << 52) - 1, 1 << 52, (1 << 520) - 1]
-    return [value for value in values if math.gcd(value, m) == 1]
+    return [value for value in values if value < m and math.gcd(value, m) == 1]
 
 
 def test_numbers_come_out_as_they_went_in(ring: Ring) -> None:
@@ -258,3 +260,18 @@ def test_threads_change_nothing_but_the_time(ring: Ring) -> None:
         results.append(ring.to_ints(ring.power_all(ring.from_ints(values), 2**200 - 3, 200)))
     set_threads(before)
     assert results[0] == results[1] == [gmpy2.powmod(v, 2**200 - 3, ring.modulus) for v in values]
+
+
+if missing() is None:
+
+    @pytest.mark.parametrize("pair", [True, False])
+    def test_thousands_of_random_products_are_gmps(pair: bool) -> None:
+        state = gmpy2.random_state(11)
+        for bits in (512, 1024, 2048):
+            n = (
+                gmpy2.mpz_rrandomb(state, bits) | 1 | mpz(1) << (bits - 1)
+            )  # long runs of equal bits
+            ring = LimbRing(n, pair=pair)
+            a, b = ([gmpy2.mpz_rrandomb(state, 3 * bits) for _ in range(1500)] for _ in range(2))
+            got = ring.to_ints(ring.multiply(ring.from_ints(a), ring.from_ints(b)))
+            assert got == [x * y % ring.modulus for x, y in zip(a, b, strict=True)]
