@@ -18,6 +18,11 @@ ROOT = Path(__file__).parents[4]
 N_1024 = (1 << 1024) - 105
 
 
+@pytest.fixture(autouse=True)
+def nobody_asks_for_a_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(choice.SWITCH, raising=False)
+
+
 def test_the_status_says_why() -> None:
     status = kernels.status()
     assert status.path == ("portable" if missing() else "ifma")
