@@ -85,7 +85,8 @@ class Runner:
             return
         attempt = Attempt(key, order, me, shop.relay.open(key, me), shop.reports)
         self._attempts[key] = attempt
-        attempt.work = shop.background.start(self._live(attempt), f"task {key.task_id}")
+        membership = shop.sessions.find(order.job_id, order.epoch)
+        attempt.work = shop.background.start(self._live(attempt, membership), f"task {key.task_id}")
 
     def cancel(self, job_id: str, status: Status, why: str) -> None:
         """Kill every attempt of a job; each is reported as ended with `status`."""
@@ -103,9 +104,9 @@ class Runner:
         if work:
             await asyncio.wait(work, timeout=_DEATH_NEWS_S)
 
-    async def _live(self, attempt: Attempt) -> None:
+    async def _live(self, attempt: Attempt, membership: Membership | None) -> None:
         try:
-            ending = await self._ending(attempt)
+            ending = await self._ending(attempt, membership)
         except asyncio.CancelledError:
             ending = attempt.stopped or Ending(Status.CANCELED)
         except TripactError as error:
@@ -119,12 +120,11 @@ class Runner:
             self._shop.relay.close(attempt.key)
         self._tell_end(attempt, attempt.stopped or ending)
 
-    async def _ending(self, attempt: Attempt) -> Ending:
+    async def _ending(self, attempt: Attempt, membership: Membership | None) -> Ending:
         """Run an attempt and say how it ended."""
         shop, order = self._shop, attempt.order
         component = find_component(order.task.module)
         seats = partners(order, component, attempt.me)
-        membership = shop.sessions.find(order.job_id, order.epoch)
         if membership is None:
             raise SessionLost(order.job_id, order.epoch)
         shop.sessions.check(order, membership)

@@ -1,0 +1,79 @@
+"""Turns and devices."""
+
+import asyncio
+
+from party_agent.devices import Gpus, Slots, slots_of
+
+
+async def settle() -> None:
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+class Task:
+    """Holds a slot until released."""
+
+    def __init__(self, slots: Slots, task_id: str) -> None:
+        self.runs = False
+        self.release = asyncio.Event()
+        self.work = asyncio.create_task(self._hold(slots, task_id))
+
+    async def _hold(self, slots: Slots, task_id: str) -> None:
+        async with slots.hold((task_id, 0)):
+            self.runs = True
+            await self.release.wait()
+
+
+async def test_all_roles_of_one_task_run_together_in_one_slot() -> None:
+    slots = Slots(1)
+    roles = [Task(slots, "a") for _ in range(3)]
+    await settle()
+    assert all(role.runs for role in roles)
+    for role in roles:
+        role.release.set()
+    await asyncio.gather(*(role.work for role in roles))
+
+
+async def test_tasks_that_wait_get_their_turn_in_order_and_with_all_their_roles() -> None:
+    slots = Slots(1)
+    first, b1, c, b2 = (Task(slots, name) for name in "abcb")
+    await settle()
+    assert [t.runs for t in (first, b1, c, b2)] == [True, False, False, False]
+    first.release.set()
+    await settle()
+    assert [t.runs for t in (b1, c, b2)] == [True, False, True]
+    for task in (b1, b2, c):
+        task.release.set()
+    await asyncio.gather(*(task.work for task in (first, b1, b2, c)))
+
+
+async def test_a_task_that_gives_up_waiting_leaves_its_turn_to_the_next() -> None:
+    slots = Slots(1)
+    first, second, third = (Task(slots, name) for name in "abc")
+    await settle()
+    second.work.cancel()
+    await settle()
+    first.release.set()
+    await settle()
+    assert third.runs
+    assert not second.runs
+    third.release.set()
+    await asyncio.gather(first.work, third.work)
+    last = Task(slots, "d")
+    await settle()
+    assert last.runs
+    last.release.set()
+    await last.work
+
+
+def test_a_task_gets_the_gpu_that_fewest_use() -> None:
+    gpus = Gpus(2)
+    with gpus.borrow() as one, gpus.borrow() as two, gpus.borrow() as three:
+        assert (one, two, three) == (0, 1, 0)
+    with Gpus(0).borrow() as none:
+        assert none is None
+
+
+def test_there_are_more_turns_than_cores() -> None:
+    assert all(slots_of(0, cores) > cores for cores in (1, 2, 64))
+    assert slots_of(3, 64) == 3
