@@ -113,6 +113,7 @@ async def test_links_folders_and_devices_do_not_pass(kind: bytes) -> None:
 @pytest.mark.parametrize(
     "content",
     [b"", b"no gzip", tar_of({"x": b"y" * 3000})[:60], tar_of({"x": b"y" * 30_000})[:-60]],
+    ids=["empty", "no gzip", "cut early", "cut late"],
 )
 async def test_a_broken_archive_is_named(content: bytes) -> None:
     with pytest.raises(archive.BrokenArchive):
