@@ -2,12 +2,11 @@
 
 import asyncio
 import contextlib
-import os
 import secrets
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -154,6 +153,10 @@ class Agent:
         with (self.home / "agent.out").open("ab") as out:
             self.process = subprocess.Popen(command, stdout=out, stderr=out)
 
+    async def said(self, words: bytes) -> None:
+        """Wait until the agent has logged these words."""
+        await eventually(lambda: words in (self.home / "agent.out").read_bytes(), DEADLINE_S)
+
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         assert self.process is not None
         self.process.send_signal(number)
@@ -254,6 +257,13 @@ def orders() -> Any:
     return Orders
 
 
+async def eventually(true: Callable[[], bool], within_s: float) -> None:
+    """Wait until something that tells nobody has happened."""
+    async with asyncio.timeout(within_s):
+        while not true():  # noqa: ASYNC110 - neither a process nor a file sets an Event
+            await asyncio.sleep(0.01)
+
+
 def alive(pid: int) -> bool:
     """Whether a process runs; a zombie does not."""
     with contextlib.suppress(OSError):
@@ -264,7 +274,19 @@ def alive(pid: int) -> bool:
 @pytest.fixture
 def processes() -> Any:
     class Processes:
-        alive = staticmethod(alive)
-        kill = staticmethod(os.kill)
+        @staticmethod
+        async def eventually(true: Callable[[], bool], within_s: float) -> None:
+    """Wait until something that tells nobody has happened."""
+    async with asyncio.timeout(within_s):
+        while not true():  # noqa: ASYNC110 - neither a process nor a file sets an Event
+            await asyncio.sleep(0.01)
+
+
+def alive(pid: int) -> bool:
+            return alive(pid)
+
+        @staticmethod
+        async def gone(pids: list[int], within_s: float) -> None:
+            await eventually(lambda: not any(map(alive, pids)), within_s)
 
     return Processes

@@ -65,13 +65,17 @@ async def test_who_waits_hears_that_nobody_asks_any_more() -> None:
 @given(st.lists(st.binary(max_size=300_000), max_size=6))
 def test_what_is_written_arrives_whole_and_in_order(pieces: list[bytes]) -> None:
     async def play() -> bytes:
-        taker: list[Stream] = []
-        giver = Stream("c", lambda frame: taker[0].take(frame))
-        taker.append(Stream("c", giver.take))
+        both: dict[str, Stream] = {}
+
+        def send(frame: Frame) -> None:
+            both["taker"].take(frame)
+
+        giver = Stream("c", send)
+        taker = both["taker"] = Stream("c", giver.take)
         writing = asyncio.create_task(giver.write_all(pieces))
         got = b""
         async with asyncio.timeout(10):
-            while chunk := await taker[0].read():
+            while chunk := await taker.read():
                 got += chunk
         await writing
         return got
