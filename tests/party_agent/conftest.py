@@ -275,14 +275,7 @@ def alive(pid: int) -> bool:
 def processes() -> Any:
     class Processes:
         @staticmethod
-        async def eventually(true: Callable[[], bool], within_s: float) -> None:
-    """Wait until something that tells nobody has happened."""
-    async with asyncio.timeout(within_s):
-        while not true():  # noqa: ASYNC110 - neither a process nor a file sets an Event
-            await asyncio.sleep(0.01)
-
-
-def alive(pid: int) -> bool:
+        def alive(pid: int) -> bool:
             return alive(pid)
 
         @staticmethod
