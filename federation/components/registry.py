@@ -12,7 +12,9 @@ from federation.spec.catalogue import ModuleDecl
 def components() -> Mapping[str, Component]:
     """All components by module name, aliases included."""
     from federation.components.features.data_transform import data_io, data_transform
+    from federation.components.linear.hetero_linr import hetero_linr
     from federation.components.linear.hetero_lr import hetero_lr
+    from federation.components.linear.hetero_poisson import hetero_poisson
     from federation.components.statistics.evaluation import evaluation
     from federation.components.tables.intersection import intersection
     from federation.components.tables.reader import reader
@@ -26,6 +28,8 @@ def components() -> Mapping[str, Component]:
         data_transform,
         intersection,
         hetero_lr,
+        hetero_linr,
+        hetero_poisson,
         evaluation,
         secure_add,
     )

@@ -1,11 +1,11 @@
 """What a vertical linear model makes of scores: residuals and losses that can be encrypted.
 
 With s = s_g + s_h the score of a row, at guest and host, and y its label, a link says which share
-u = a s_h a host sends encrypted, and splits residual and loss so that the guest needs of the host
-only sums of u and of a host's own term:
+u a host sends encrypted, and splits residual and loss so that the guest needs of the host only sums
+of u and of a host's own term:
 
-    d    = u + part(s_g, y)
-    loss = mean(constant(s_g, y) + factor(s_g, y) u + own(s_h))
+    d    = scale(s_g) u + part(s_g, y)
+    loss = mean(constant(s_g, y) + factor(s_g, y) u + weigh(y) own(s_h))
 """
 
 from collections.abc import Callable
@@ -13,7 +13,23 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from federation.errors import ComputationProblem
 from federation.tables.table import Vector
+
+MOST_EXPONENT = 60.0
+"""exp of a larger score would leave the range in which ciphertexts are exact."""
+
+
+class Diverged(ComputationProblem):
+    """Weights have grown until a prediction is no longer a number."""
+
+    code = "diverged"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the weights have grown beyond all bounds; use a smaller learning_rate, zeros as "
+            "init_method, or scale the features"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +43,8 @@ class Link:
         factor: what u counts in the loss.
         own: the host's part of the loss.
         mean: the prediction of a score.
+        scale: what u counts in the residual; None for 1. Shares of several hosts add up only then.
+        weigh: what the host's part of the loss counts, by the label; None for 1.
     """
 
     share: Callable[[Vector], Vector]
@@ -35,11 +53,24 @@ class Link:
     factor: Callable[[Vector, Vector], Vector]
     own: Callable[[Vector], Vector]
     mean: Callable[[Vector], Vector]
+    scale: Callable[[Vector], Vector] | None = None
+    weigh: Callable[[Vector], Vector] | None = None
 
 
 def sigmoid(scores: Vector) -> Vector:
     """1 / (1 + exp(-s)), without overflow."""
     return np.asarray(0.5 * (1.0 + np.tanh(scores / 2.0)))
+
+
+def exponential(scores: Vector) -> Vector:
+    """exp(s).
+
+    Raises:
+        Diverged: a score is too large.
+    """
+    if scores.size and not float(np.max(scores)) < MOST_EXPONENT:
+        raise Diverged
+    return np.asarray(np.exp(scores))
 
 
 LOGISTIC = Link(
@@ -56,4 +87,29 @@ LOGISTIC = Link(
     loss = ln 2 - y s / 2 + s^2 / 8
 
 Source: Hardy et al. 2017, section 3.2; FATE 1.x hetero_logistic_regression.
+"""
+
+LINEAR = Link(
+    share=lambda s: s,
+    part=lambda s, y: s - y,
+    constant=lambda s, y: (s - y) ** 2 / 2.0,
+    factor=lambda s, y: s - y,
+    own=lambda s: s**2 / 2.0,
+    mean=lambda s: s,
+)
+"""Linear regression: d = s - y, loss = (s - y)^2 / 2. Source: FATE 1.x hetero_linear_regression."""
+
+POISSON = Link(
+    share=exponential,
+    part=lambda _, y: -y,
+    constant=lambda s, y: -y * s,
+    factor=lambda s, _: exponential(s),
+    own=lambda s: s,
+    mean=exponential,
+    scale=exponential,
+    weigh=lambda y: -y,
+)
+"""Poisson regression: d = exp(s) - y, loss = exp(s) - y s; the guest's score has the log exposure.
+
+Source: FATE 1.x hetero_poisson_regression.
 """

@@ -19,6 +19,10 @@ LEAST_BATCH = 10
 """FATE's least batch size."""
 
 
+Optimizers: Any = choice("sgd", "rmsprop", "adam", "adagrad", "nesterov_momentum_sgd", "sqn")
+"""Names of the optimizers."""
+
+
 class InitParam(Params):
     """Where the weights start; covers own columns and, at the guest, the intercept."""
 
@@ -76,9 +80,7 @@ class LinearModelParams(WithCallbacks):
     )
     tol: float = Field(1e-4, ge=0, description="what early_stop compares with")
     alpha: float = Field(1.0, ge=0, description="strength of the penalty")
-    optimizer: choice(  # type: ignore[valid-type]
-        "sgd", "rmsprop", "adam", "adagrad", "nesterov_momentum_sgd", "sqn"
-    ) = "rmsprop"
+    optimizer: Optimizers = "rmsprop"
     batch_size: int = Field(-1, description="rows of a batch, at least 10; -1: all rows")
     shuffle: bool = Field(True, description="shuffle the rows once before they are cut in batches")
     batch_strategy: choice("full", "random") = Field(  # type: ignore[valid-type]
@@ -137,6 +139,11 @@ class LinearModelParams(WithCallbacks):
             raise ValueError(f"is -1 for all rows, or {LEAST_BATCH} or more, not {size}")
         return size
 
+    @property
+    def exposure(self) -> str | None:
+        """The guest's column of exposures, where the model has one."""
+        return None
+
 
 class LogisticParams(LinearModelParams):
     """FATE's HeteroLogisticParam."""
@@ -145,3 +152,24 @@ class LogisticParams(LinearModelParams):
     metrics: list[str] | None = Field(
         default_factory=lambda: ["auc", "ks"], description="as in callback_param"
     )
+
+
+class LinearParams(LinearModelParams):
+    """FATE's LinearParam."""
+
+    optimizer: Optimizers = "sgd"
+    max_iter: int = Field(20, ge=1, description="the most epochs")
+
+
+class PoissonParams(LinearModelParams):
+    """FATE's PoissonParam."""
+
+    max_iter: int = Field(20, ge=1, description="the most epochs")
+    exposure_colname: str | None = Field(
+        None, min_length=1, description="the guest's column of exposures, which is no feature then"
+    )
+
+    @property
+    def exposure(self) -> str | None:
+        """The guest's column of exposures, where there is one."""
+        return self.exposure_colname

@@ -203,6 +203,8 @@ async def scored(ch: Channel, rows: Rows, weights: Matrix, *, intercept: bool) -
     own: Matrix = rows.features @ (weights[:, :-1] if intercept else weights).T
     if intercept:
         own = own + weights[:, -1]
+    if rows.offset is not None:
+        own = own + rows.offset[:, np.newaxis]
     if ch.me.role is HOST:
         await ch.guest.send("scores", own)
         return own

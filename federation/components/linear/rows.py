@@ -47,6 +47,7 @@ class Rows:
         names: of the features.
         features: shape (n, d), finite.
         digest: SHA-256 of the ids in the common order.
+        offset: shape (n,), added to each row's score: the logarithm of its exposure.
     """
 
     table: Table
@@ -54,6 +55,7 @@ class Rows:
     names: tuple[str, ...]
     features: Matrix
     digest: bytes
+    offset: Vector | None = None
 
     @property
     def count(self) -> int:
@@ -94,12 +96,19 @@ class Rows:
             raise IdsDiffer(party)
 
 
-def rows_of(table: Table, names: tuple[str, ...] | None = None) -> Rows:
+def rows_of(
+    table: Table, names: tuple[str, ...] | None = None, *, exposure: str | None = None
+) -> Rows:
     """The rows of instances, with the features `names` or all.
+
+    Args:
+        names: features to take, in this order.
+        exposure: the column that says how long or how much a row was exposed; it is no feature.
 
     Raises:
         WrongTableKind: not instances.
-        DataProblem: no rows; a feature is text or not there; ids repeat; values are missing.
+        DataProblem: no rows; a feature is text or not there; ids repeat; values are missing; an
+            exposure is not above 0.
     """
     table.require(TableKind.INSTANCES)
     if not table.rows:
@@ -110,12 +119,15 @@ def rows_of(table: Table, names: tuple[str, ...] | None = None) -> Rows:
     repeated = table.rows - int(pc.count_distinct(ids).as_py())
     if repeated:
         raise DuplicateIds(repeated)
-    wanted = _feature_names(table) if names is None else names
+    wanted = names
+    if wanted is None:
+        wanted = tuple(name for name in _feature_names(table) if name != exposure)
     features = _features(table, wanted)[order]
     wrong = int(np.count_nonzero(~np.isfinite(features)))
     if wrong:
         raise NonFiniteValues(wrong)
-    return Rows(table, order, wanted, features, _digest(sorted_ids))
+    offset = None if exposure is None else _log_exposure(table, exposure)[order]
+    return Rows(table, order, wanted, features, _digest(sorted_ids), offset)
 
 
 def classes_of(label: Vector | None) -> Vector:
@@ -184,6 +196,19 @@ def _numbers(table: Table, name: str) -> Vector:
         raise DataProblem(
             f"column {name} holds text; encode it as numbers or leave it out", column=name
         ) from None
+
+
+def _log_exposure(table: Table, name: str) -> Vector:
+    exposure = _features(table, (name,))[:, 0]
+    wrong = int(np.count_nonzero(~(exposure > 0) | ~np.isfinite(exposure)))
+    if wrong:
+        raise DataProblem(
+            f"{wrong} rows have an exposure in column {name} that is not above 0; drop them or "
+            "fill them in",
+            column=name,
+            rows=wrong,
+        )
+    return np.asarray(np.log(exposure))
 
 
 def _digest(ids: pa.Array) -> bytes:

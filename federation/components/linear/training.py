@@ -29,6 +29,7 @@ from federation.components.linear.letters import (
     Verdict,
     check_shape,
 )
+from federation.components.linear.link import Link
 from federation.components.linear.optimizers import Optimizer, make_optimizer, penalty_loss
 from federation.components.linear.params import LinearModelParams
 from federation.components.linear.parts import Keeper, Side, Trained, mean_product, scored
@@ -190,6 +191,8 @@ async def _guest_batch(
     """The guest's weights after a batch."""
     link, matrix, y = side.link, side.matrix[batch.rows], labels[batch.rows]
     scores = matrix @ weights
+    if side.rows.offset is not None:
+        scores = scores + side.rows.offset[batch.rows]
     side.ahead.start(len(y))
     forwards: list[Forward] = await ch.hosts.gather("forward")
     for host, forward in zip(ch.hosts, forwards, strict=True):
@@ -200,6 +203,8 @@ async def _guest_batch(
         total = forwards[0].share
         for forward in forwards[1:]:
             total = total + forward.share
+        if link.scale is not None:
+            total = total * link.scale(scores)
         total = total + link.part(scores, y)
         return (total if counts is None else total * counts).refreshed()
 
@@ -211,7 +216,7 @@ async def _guest_batch(
             link.constant(scores, y) if batch.real is None else link.constant(scores, y)[batch.real]
         )
         plain = float(np.mean(own)) + penalty_loss(weights, side.p, intercept=side.intercept)
-        loss = await asyncio.to_thread(_with_host, forwards[0], link.factor(scores, y), batch)
+        loss = await asyncio.to_thread(_with_host, forwards[0], link, scores, y, batch)
         await ch.arbiter.send("loss", loss + plain)
     return await side.stepped(ch, matrix, d, weights=weights, size=batch.size, epoch=epoch)
 
@@ -225,14 +230,17 @@ def _counts(side: Side, batch: Batch) -> np.ndarray | None:
     return counts if batch.real is None else counts * batch.real
 
 
-def _with_host(forward: Forward, factor: Vector, batch: Batch) -> Encrypted:
+def _with_host(forward: Forward, link: Link, scores: Vector, y: Vector, batch: Batch) -> Encrypted:
     """The part of the loss that needs the host, shape (1,)."""
-    if forward.loss is None or len(forward.loss) not in (1, len(factor) + 1):
+    lengths = (len(y) + 1,) if link.weigh is not None else (1, len(y) + 1)
+    if forward.loss is None or forward.loss.ndim != 1 or len(forward.loss) not in lengths:
         raise ComputationProblem("the host sent no part of the loss")
-    real = np.ones(len(factor)) if batch.real is None else batch.real.astype(np.float64)
-    cross = mean_product((factor * real)[:, np.newaxis], forward.share, batch.size)
+    real = np.ones(len(y)) if batch.real is None else batch.real.astype(np.float64)
+    factor = (link.factor(scores, y) * real)[:, np.newaxis]
+    cross = mean_product(factor, forward.share, batch.size)
     if len(forward.loss) == 1:
         return cross + forward.loss
+    real = real if link.weigh is None else real * link.weigh(y)
     own = mean_product(real[:, np.newaxis], forward.loss[:-1], batch.size)
     return cross + own + forward.loss[-1:]
 
@@ -248,7 +256,8 @@ async def _host_batch(
     if side.course.loss:
         penalty = penalty_loss(weights, side.p, intercept=False)
         own, covered = link.own(scores), batch.size < len(scores)
-        terms = np.append(own, penalty) if covered else np.array([np.mean(own) + penalty])
+        each = covered or link.weigh is not None
+        terms = np.append(own, penalty) if each else np.array([np.mean(own) + penalty])
         loss = await side.encrypted(terms)
     share = await side.encrypted(link.share(scores))
     await ch.guest.send("forward", Forward(share=share, loss=loss))

@@ -74,6 +74,14 @@ class Clear:
     losses: list[float]
 
 
+def residual_and_loss(kind: str, s: Vector, y: Vector) -> tuple[Vector, float]:
+    if kind == "linear":
+        return s - y, float(np.mean((s - y) ** 2) / 2)
+    if kind == "poisson":
+        return np.exp(s) - y, float(np.mean(np.exp(s) - y * s))
+    return 0.25 * s - 0.5 * y, float(np.log(2) + np.mean(-y * s / 2 + s**2 / 8))
+
+
 def in_the_clear(
     split: Split,
     *,
@@ -88,14 +96,21 @@ def in_the_clear(
     label: Vector | None = None,
     start: Vector | None = None,
     first_epoch: int = 0,
+    kind: str = "logistic",
+    exposure: Vector | None = None,
 ) -> Clear:
-    """Taylor-1 logistic regression on all columns, written down from its definition.
+    """A linear model on all columns, written down from its definition.
 
     Args:
-        label: 0 and 1; the split's by default.
+        label: 0 and 1, or numbers; the split's by default.
+        kind: `logistic` (Taylor-1), `linear` or `poisson`.
+        exposure: of each row, for poisson.
     """
     X, spot = split.pooled, split.guest.shape[1]
-    y = 2 * (split.label if label is None else label) - 1
+    y = split.label if label is None else label
+    if kind == "logistic":
+        y = 2 * y - 1
+    offset = np.zeros(len(y)) if exposure is None else np.log(exposure)
     w = np.zeros(X.shape[1]) if start is None else start.copy()
     free = np.ones_like(w)
     free[spot] = 0
@@ -105,14 +120,15 @@ def in_the_clear(
         seen = []
         for rows in batches or [np.arange(len(y))]:
             k += 1
-            s = X[rows] @ w
+            s = X[rows] @ w + offset[rows]
+            d, loss = residual_and_loss(kind, s, y[rows])
             norm = {
                 "L2": alpha / 2 * np.sum((free * w) ** 2),
                 "L1": alpha * np.sum(np.abs(free * w)),
                 "NONE": 0.0,
             }[penalty]
-            seen.append(np.log(2) + np.mean(-y[rows] * s / 2 + s**2 / 8) + norm)
-            g = X[rows].T @ (0.25 * s - 0.5 * y[rows]) / len(rows)
+            seen.append(loss + norm)
+            g = X[rows].T @ d / len(rows)
             if penalty == "L2":
                 g = g + alpha * free * w
             if optimizer == "sgd":

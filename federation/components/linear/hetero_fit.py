@@ -1,4 +1,4 @@
-"""How guest, hosts and arbiter of HeteroLR train: one model, or one for each class.
+"""How guest, hosts and arbiter of a vertical linear model train: one, or one for each class.
 
 The guest leads: it checks rows, labels, widths and batches, then tells everyone the course, so that
 parties whose parameters differ do not wait for each other in vain. Who learns what stands in the
@@ -7,8 +7,6 @@ header of the component.
 
 import asyncio
 from dataclasses import dataclass
-
-import numpy as np
 
 from federation.channel import Channel
 from federation.components.common.following import TRAIN, VALIDATE, Following
@@ -20,13 +18,12 @@ from federation.components.linear.batches import (
     whole_batches,
 )
 from federation.components.linear.convergence import LOSS_RULES
+from federation.components.linear.fitted import Fitted
 from federation.components.linear.letters import Course, HostBatch, UnfitLetter
-from federation.components.linear.link import LOGISTIC
-from federation.components.linear.lr_model import Logistic, predictions
 from federation.components.linear.optimizers import first_weights
-from federation.components.linear.params import LogisticParams
+from federation.components.linear.params import LinearModelParams
 from federation.components.linear.parts import Side, Trained, check_same_ids, scored
-from federation.components.linear.rows import Rows, class_name, classes_of, labels_of
+from federation.components.linear.rows import Rows, class_name, labels_of
 from federation.components.linear.training import (
     Followed,
     Progress,
@@ -35,29 +32,42 @@ from federation.components.linear.training import (
     train_as_guest,
     train_as_host,
 )
-from federation.components.statistics.metrics import EvalType
 from federation.crypto import PublicKey, generate_keypair
-from federation.errors import DataProblem, InvalidParameters, Problem
+from federation.errors import BadRequest, DataProblem, InvalidParameters, Problem
 from federation.tables import Table
 from federation.tables.table import Vector
 
 
+class OneHostOnly(BadRequest):
+    """A model whose residual would need products of two hosts' shares has several hosts."""
+
+    code = "one_host_only"
+
+    def __init__(self, module: str) -> None:
+        super().__init__(
+            f"{module} works with one host only; leave the other hosts out of the job",
+            module=module,
+        )
+
+
 @dataclass(slots=True)
 class GuestFit:
-    """A training as the guest leads it."""
+    """A training as the guest leads it; `kind` is the model's."""
 
+    kind: type[Fitted]
     ch: Channel
-    p: LogisticParams
+    p: LinearModelParams
     stages: dict[str, Rows]
     report: Report
-    before: Logistic | None
+    before: Fitted | None
 
-    async def run(self) -> Logistic:
+    async def run(self) -> Fitted:
         """Check rows and batches, set the course, train every model.
 
         Raises:
             DataProblem: rows or labels can not be learned from.
             InvalidParameters: early_stop asks for a loss that several hosts do not have.
+            OneHostOnly: this kind of model is not for several hosts.
             BatchTooSmall: a host could compute labels.
         """
         ch, p, rows = self.ch, self.p, self.stages[TRAIN]
@@ -76,37 +86,34 @@ class GuestFit:
             letter = HostBatch(rows=taken, size=batch.size)
             await ch.scope("batches", number).hosts.send("batch", letter)
         key = await _key(ch)
-        side = Side.of(rows, LOGISTIC, p, course, key, intercept=intercept)
-        models = []
-        for number, positive in enumerate(classes[1:] if len(classes) == 2 else classes):
+        side = Side.of(rows, self.kind.LINK, p, course, key, intercept=intercept)
+        labels, models = labels_of(rows.label), []
+        for number, aim in enumerate(self.kind.aims(classes)):
             first = first_weights(rows.width, p, intercept=intercept)
             one = await train_as_guest(
                 ch.scope("model", number),
                 side,
-                np.where(rows.label == positive, 1.0, -1.0),
+                self.kind.targets(labels, aim),
                 first if self.before is None else self.before.models[number].weights,
                 start=course.starts[number],
                 batches=batches,
-                followed=self._followed(number, float(positive), course),
+                followed=self._followed(number, aim, course),
                 progress=_progress(self.report, number, course),
             )
             models.append(one)
-        return Logistic(rows.names, intercept, tuple(classes.tolist()), tuple(models))
+        return self.kind(rows.names, intercept, tuple(classes.tolist()), tuple(models))
 
-    async def predicted(self, trained: Logistic) -> Table:
+    async def predicted(self, trained: Fitted) -> Table:
         """Predictions of the training rows, and of the held-out ones after them."""
         tables = []
         for stage, rows in self.stages.items():
             there = self.ch.scope("final", stage)
             scores = await scored(there, rows, trained.weights, intercept=trained.intercept)
-            threshold = self.p.predict_param.threshold
-            tables.append(
-                predictions(rows, scores, trained.classes, threshold=threshold, stage=stage)
-            )
+            tables.append(trained.predictions(rows, scores, self.p, stage=stage))
         return Table.stacked(tables)
 
     def _classes(self) -> Vector:
-        classes = classes_of(self.stages[TRAIN].label)
+        classes = self.kind.classes_in(self.stages[TRAIN].label)
         if VALIDATE in self.stages:
             labels_of(self.stages[VALIDATE].label)
         if self.before is not None and self.before.classes != tuple(classes.tolist()):
@@ -116,6 +123,8 @@ class GuestFit:
     async def _batches(self) -> list[Batch]:
         """The batches of every epoch, none if each draws its own; refused if they tell labels."""
         ch, p, rows = self.ch, self.p, self.stages[TRAIN]
+        if self.kind.LINK.scale is not None and len(ch.hosts) > 1:
+            raise OneHostOnly(self.kind.MODULE)
         if p.early_stop in LOSS_RULES and len(ch.hosts) > 1:
             raise InvalidParameters([Problem("early_stop", _NO_LOSS)])
         widths: list[int] = await ch.hosts.gather("width")
@@ -130,8 +139,7 @@ class GuestFit:
 
     def _course(self, classes: Vector, batches: list[Batch]) -> Course:
         p, callbacks = self.p, self.p.following
-        count = 1 if len(classes) == 2 else len(classes)
-        starts = [0] * count
+        starts = [0] * len(self.kind.aims(classes))
         if self.before is not None:
             starts = [model.iters for model in self.before.models]
             self.report.log("training goes on from a model", epochs_so_far=max(starts))
@@ -153,15 +161,15 @@ class GuestFit:
             stops_early=callbacks.early_stopping_rounds is not None,
         )
 
-    def _followed(self, number: int, positive: float, course: Course) -> Followed:
-        prefix = "" if len(course.starts) == 1 else f"class_{class_name(positive)}."
+    def _followed(self, number: int, aim: float, course: Course) -> Followed:
+        prefix = "" if len(course.starts) == 1 else f"class_{class_name(aim)}."
         deciding = VALIDATE if VALIDATE in self.stages else TRAIN
         labels = {
-            stage: (labels_of(rows.label) == positive).astype(np.float64)
+            stage: self.kind.marks(labels_of(rows.label), aim)
             for stage, rows in self.stages.items()
             if course.follows
         }
-        following = Following(self.p.following, EvalType.BINARY, deciding, prefix)
+        following = Following(self.p.following, self.kind.KIND, deciding, prefix)
         return Followed(self.stages, labels, following, self.report)
 
 
@@ -169,8 +177,14 @@ _NO_LOSS = "diff and abs need the loss, which several hosts do not have; use wei
 
 
 async def fit_as_host(
-    ch: Channel, p: LogisticParams, stages: dict[str, Rows], before: Logistic | None, report: Report
-) -> Logistic:
+    kind: type[Fitted],
+    ch: Channel,
+    p: LinearModelParams,
+    stages: dict[str, Rows],
+    before: Fitted | None,
+    *,
+    report: Report,
+) -> Fitted:
     """A host's side of the whole training, and its scores for the predictions after it."""
     rows = stages[TRAIN]
     await ch.guest.send("width", rows.width)
@@ -192,7 +206,7 @@ async def fit_as_host(
     known = 0 if before is None else len(before.models)
     if known != (len(course.starts) if any(course.starts) else 0):
         raise DataProblem("guest and host do not start from models of one training")
-    side = Side.of(rows, LOGISTIC, p, course, await _key(ch), intercept=False)
+    side = Side.of(rows, kind.LINK, p, course, await _key(ch), intercept=False)
     models: list[Trained] = []
     for number, start in enumerate(course.starts):
         first = first_weights(rows.width, p, intercept=False)
@@ -206,7 +220,7 @@ async def fit_as_host(
             progress=_progress(report, number, course),
         )
         models.append(one)
-    trained = Logistic(rows.names, False, (), tuple(models))
+    trained = kind(rows.names, False, (), tuple(models))
     for stage, stage_rows in stages.items():
         there = ch.scope("final", stage)
         await scored(there, stage_rows, trained.weights, intercept=False)
@@ -214,8 +228,8 @@ async def fit_as_host(
 
 
 async def fit_as_arbiter(
-    ch: Channel, p: LogisticParams, course: Course, report: Report
-) -> Logistic:
+    kind: type[Fitted], ch: Channel, p: LinearModelParams, course: Course, report: Report
+) -> Fitted:
     """The arbiter's side of the whole training: a new key, then model after model."""
     for warning in p.encrypt_param.warnings:
         report.log(warning)
@@ -237,7 +251,7 @@ async def fit_as_arbiter(
             progress=_progress(report, number, course),
         )
         models.append(one)
-    return Logistic((), False, (), tuple(models))
+    return kind((), False, (), tuple(models))
 
 
 async def receive_course(ch: Channel, stage: str) -> Course:
