@@ -68,6 +68,16 @@ def bind(stores: Stores, component: Component, order: RunTask) -> dict[str, Any]
     return ports
 
 
+def hand_through(stores: Stores, component: Component, order: RunTask) -> Made:
+    """What a component that is not to run gives: its first input under a new name, not read."""
+    inputs = (given for slot in component.inputs for given in order.data.get(slot.name, ()))
+    first = next(inputs, None)
+    if first is None:
+        return Made()
+    handed = TableStore(stores.tables).stored(first.table)
+    return Made(tuple(_outputs(stores, order, Result(data=(handed,)))))
+
+
 def keep(stores: Stores, order: RunTask, result: Result) -> Made:
     """Store what a component gave, as far as the job has outputs for it."""
     models = Models(stores.models)

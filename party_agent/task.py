@@ -28,7 +28,7 @@ from federation.wire.codec import Bytes, Limits, decode, encode
 from federation.wire.frames import Frame, FrameKind
 from party_agent.logs import SeatLog, keep_fault, places_of
 from party_agent.plain import json_like
-from party_agent.ports import Made, Stores, bind, keep
+from party_agent.ports import Made, Stores, bind, hand_through, keep
 
 MESSAGE_LIMITS = Limits(size_bytes=15 << 20, depth=40, elements=1 << 20)
 _PROGRESS_EVERY_S = 0.1
@@ -143,6 +143,9 @@ async def _run(stream: FrameStream, start: Start, log: SeatLog) -> Made:
     component = find_component(order.task.module)
     params = component.params.parse(order.task.params)
     stores = Stores(start.tables, start.home / "models", start.home / "spool")
+    if getattr(params, "need_run", True) is False:
+        log.write("INFO", "need_run is false: the input is handed through")
+        return hand_through(stores, component, order)
     ports = bind(stores, component, order)
     report = TaskReport(stream, log)
     link = _AgentLink(stream)
