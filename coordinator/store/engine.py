@@ -3,17 +3,23 @@
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from coordinator.store.inline import InlineConnection, InlineEngine
+
+Engine = AsyncEngine | InlineEngine
+Connection = AsyncConnection | InlineConnection
 
 _DRIVERS = {
-    "sqlite": "sqlite+aiosqlite",
+    "sqlite": "sqlite+pysqlite",
     "postgres": "postgresql+psycopg",
     "postgresql": "postgresql+psycopg",
 }
-_BUSY_TIMEOUT_MS = 10_000
+_BUSY_TIMEOUT_MS = 5
+"""How long SQLite itself waits for a lock; the rest is waited for by the event loop."""
 
 
-def create_engine(url: str) -> AsyncEngine:
+def create_engine(url: str) -> Engine:
     """An engine for `sqlite:///path` or `postgresql://user@host/name`.
 
     Raises:
@@ -26,10 +32,10 @@ def create_engine(url: str) -> AsyncEngine:
     parsed = parsed.set(drivername=_DRIVERS[backend])
     if backend != "sqlite":
         return create_async_engine(parsed, pool_size=5, max_overflow=5, pool_pre_ping=True)
-    engine = create_async_engine(parsed, pool_size=4, max_overflow=4)
-    sa.event.listen(engine.sync_engine, "connect", _prepare_sqlite)
-    sa.event.listen(engine.sync_engine, "begin", _begin_sqlite)
-    return engine
+    engine = sa.create_engine(parsed, pool_size=4, max_overflow=12)
+    sa.event.listen(engine, "connect", _prepare_sqlite)
+    sa.event.listen(engine, "begin", _begin_sqlite)
+    return InlineEngine(engine)
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:

@@ -5,18 +5,19 @@ from pathlib import Path
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
-from sqlalchemy.ext.asyncio import AsyncEngine
+
+from coordinator.store.engine import Engine
 
 _SCRIPTS = Path(__file__).parent / "migrations"
 
 
-async def upgrade(engine: AsyncEngine, revision: str = "head") -> None:
+async def upgrade(engine: Engine, revision: str = "head") -> None:
     """Bring the schema up to `revision`; on a current database this changes nothing."""
     async with engine.execution_options(writes=True).begin() as connection:
         await connection.run_sync(lambda c: command.upgrade(_config(c), revision))
 
 
-async def downgrade(engine: AsyncEngine, revision: str = "base") -> None:
+async def downgrade(engine: Engine, revision: str = "base") -> None:
     """Bring the schema back to `revision`; what it has no place for is lost."""
     async with engine.execution_options(writes=True).begin() as connection:
         await connection.run_sync(lambda c: command.downgrade(_config(c), revision))

@@ -10,10 +10,9 @@ from contextlib import asynccontextmanager
 from typing import Self
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from coordinator.domain.ports import Tx
-from coordinator.store.engine import create_engine
+from coordinator.store.engine import Engine, create_engine
 from coordinator.store.jobs import SqlJobs
 from coordinator.store.migrate import upgrade
 from coordinator.store.outbox import SqlOutbox
@@ -39,7 +38,7 @@ class SqlTx:
 class SqlStore:
     """Everything the coordinator remembers."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: Engine) -> None:
         self._engine = engine
         # SQLite's readers see one moment anyway.
         options = {"isolation_level": "REPEATABLE READ"} if engine.name == "postgresql" else {}

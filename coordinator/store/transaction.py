@@ -6,9 +6,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import CursorResult
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from coordinator.domain.state import JobState
+from coordinator.store.engine import Connection
 from federation.spec.status import ENDED
 
 Held = tuple[int, JobState]
@@ -49,7 +49,7 @@ class Transaction:
         rung: jobs that got events.
     """
 
-    def __init__(self, connection: AsyncConnection, memory: Memory | None) -> None:
+    def __init__(self, connection: Connection, memory: Memory | None) -> None:
         self.connection = connection
         self.rung: set[str] = set()
         self.touched: dict[str, Held | None] = {}
