@@ -4,13 +4,14 @@ import argparse
 import json
 import sys
 
-from benchmarks import job_overhead, modmul, ou_add, paillier_encrypt
+from benchmarks import job_overhead, lr_epoch, modmul, ou_add, paillier_encrypt
 from benchmarks.measure import Benchmark, as_dict
 
 BENCHMARKS: dict[str, Benchmark] = {
     b.name: b
     for b in (
         job_overhead.BENCHMARK,
+        lr_epoch.BENCHMARK,
         modmul.BENCHMARK,
         ou_add.BENCHMARK,
         paillier_encrypt.BENCHMARK,
