@@ -38,6 +38,9 @@ cli.add_typer(policy_cli, name="policy")
 audit_cli = typer.Typer(help="Look at what left this party.", no_args_is_help=True)
 cli.add_typer(audit_cli, name="audit")
 
+CODE_VARIABLE = "TRIPACT_JOIN_CODE"
+"""Where a code can be given so that no list of processes shows it."""
+
 EXIT_CODES: dict[type[TripactError], int] = {InvalidSettings: 2, HomeInUse: 75}
 
 HomeOption = Annotated[Path | None, typer.Option("--home", help="Folder of the agent")]
@@ -73,7 +76,7 @@ def run(
     try:
         kept = Home(settings.home, settings.tables)
         with kept.locked():
-            joined = _joined(kept, coordinator, join or os.environ.get("TRIPACT_JOIN_CODE"))
+            joined = _joined(kept, coordinator, join or os.environ.pop(CODE_VARIABLE, None))
             _serve(settings, kept, joined)
     except TripactError as error:
         _fail(error)

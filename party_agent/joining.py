@@ -22,7 +22,6 @@ from federation.wire.identity import PUBLIC_KEY_BYTES, Identity
 from party_agent.home import Joined
 
 JOIN_ROUTE = "/agent/v1/join"
-CODE_VARIABLE = "TRIPACT_JOIN_CODE"
 _CODE_ID_CHARS, _SECRET_CHARS, _SECRET_BYTES = 8, 26, 16
 _AGENT = b"tripact join agent\0"
 _COORDINATOR = b"tripact join coordinator\0"

@@ -125,6 +125,9 @@ class CoordinatorLink:
             log.debug("no link", why=type(error).__name__, url=self._joined.url)
         except TripactError as error:
             log.error("link refused", code=error.code, why=error.message)
+        except Exception:
+            # A full disk, say: orders can not be kept now, and come again over the next link.
+            log.exception("link broken off")
         finally:
             self._down()
         return was_up

@@ -22,7 +22,8 @@ from party_agent.nursery import MESSAGE, News
 log = structlog.get_logger(__name__)
 
 _TOP_UP_AFTER_S = 0.03
-_NURSERY_AGAIN_S = 0.2
+_NURSERY_AGAIN_S = (0.2, 0.5, 1.0, 5.0)
+_MOST_FAILED_STARTS = 3
 _STOP_S = 1.0
 
 
@@ -70,6 +71,7 @@ class Workers:
         self._control: socket.socket | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._ready = False
+        self._failed_starts = 0
         self._stopping = False
         self._top_up_due: asyncio.TimerHandle | None = None
 
@@ -191,7 +193,7 @@ class Workers:
                 return
             news, first, second = MESSAGE.unpack(data)
             if news == News.READY:
-                self._ready = True
+                self._ready, self._failed_starts = True, 0
                 self._send()
             elif news == News.FORKED:
                 worker = self._forking.popleft()
@@ -215,12 +217,20 @@ class Workers:
         self._hang_up()
         for pid in list(self._alive):
             self._note_end(pid, "SIGKILL")
-        for worker in self._forking:
-            self._give_up(worker, LinkClosed())
+        self._failed_starts += not self._ready
+        lost = list(self._forking)
         self._forking.clear()
+        if self._failed_starts >= _MOST_FAILED_STARTS:
+            lost += [worker for worker, _ in self._unsent]
+            for _, end in self._unsent:
+                end.close()
+            self._unsent.clear()
+        for worker in lost:
+            self._give_up(worker, LinkClosed())
         if not self._stopping:
             log.error("the process that makes task processes died; starting it again")
-            asyncio.get_running_loop().call_later(_NURSERY_AGAIN_S, self._again)
+            wait = min(self._failed_starts, len(_NURSERY_AGAIN_S) - 1)
+            asyncio.get_running_loop().call_later(_NURSERY_AGAIN_S[wait], self._again)
 
     def _again(self) -> None:
         if not self._stopping:

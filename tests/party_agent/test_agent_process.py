@@ -139,6 +139,21 @@ async def test_a_killed_task_process_is_a_named_failure(
     assert "add_0" in ended.reason.message
 
 
+async def test_tasks_run_again_after_the_process_they_come_from_was_killed(
+    coordinator: Any, agent: Any, orders: Any
+) -> None:
+    started = await start_waiting_task(coordinator, orders)
+    nursery = psutil.Process(started.pid).parent()
+    assert nursery is not None
+    nursery.kill()
+    assert (await coordinator.report("task_ended")).reason.code == "task_process_died"
+    store(agent.home)
+    reader = orders.reader_of("n", "t")
+    await coordinator.order(orders.prepare(reader, epoch=1))
+    await coordinator.order(orders.run_task(reader, epoch=1))
+    assert (await coordinator.report("task_ended", 1)).status is Status.SUCCESS
+
+
 async def test_a_cancelled_task_leaves_no_process(
     coordinator: Any, agent: Any, orders: Any, processes: Any
 ) -> None:
