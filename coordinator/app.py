@@ -20,7 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from coordinator.api.dialect import mount
 from coordinator.api.fateflow import DIALECT as FATEFLOW
-from coordinator.api.keys import JOBS, PARTIES, PUBLIC_URL, TABLES, TRACKING
+from coordinator.api.keys import JOBS, MODELS, PARTIES, PUBLIC_URL, TABLES, TRACKING
 from coordinator.dispatch.agents import LinkedAgents
 from coordinator.dispatch.clock import Alarm
 from coordinator.dispatch.handshake import Guard
@@ -29,6 +29,7 @@ from coordinator.dispatch.join import join_handler
 from coordinator.dispatch.links import LinkLimits, Links
 from coordinator.dispatch.local_agents import LocalAgents, LocalPlan
 from coordinator.dispatch.meters import Meters
+from coordinator.domain.deployment import Models
 from coordinator.domain.jobs import Jobs
 from coordinator.domain.parties import Parties
 from coordinator.domain.tables import Tables
@@ -146,6 +147,7 @@ class Coordinator:
             client_max_size=settings.largest_request_mib << 20, middlewares=[timing(meters)]
         )
         app[JOBS], app[PARTIES] = jobs, parties
+        app[MODELS] = Models(store, agents, now_ms, jobs.next_id)
         app[TRACKING], app[TABLES] = Tracking(store, agents), Tables(store, agents)
         app.router.add_get(LINK_PATH, links.endpoint)
         app.router.add_post("/agent/v1/join", join_handler(parties))

@@ -17,6 +17,7 @@ from coordinator.client import show
 from coordinator.client.client import FlowClient, FlowError, Unreachable, WaitedTooLong
 from coordinator.client.components import component
 from coordinator.client.jobs import end, job, plain, read_json, task, told
+from coordinator.client.models import model
 from coordinator.client.options import AsJson, Conf, Url, address, save_url
 
 UPLOAD_S = 600.0
@@ -30,6 +31,7 @@ app.add_typer(job, name="job")
 app.add_typer(task, name="task")
 app.add_typer(component, name="component")
 app.add_typer(table, name="table")
+app.add_typer(model, name="model")
 
 
 @app.command("init")

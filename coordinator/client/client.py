@@ -11,7 +11,7 @@ gives the answer as it is.
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -168,6 +168,41 @@ class FlowClient:
                 raise WaitedTooLong(f"job {job_id} is still {status} after {timeout_s:g} s")
             time.sleep(pause_s)
             pause_s = min(pause_s * 1.5, 1.0)
+
+    def deploy(
+        self,
+        model_id: str,
+        model_version: str,
+        *,
+        components: Sequence[str] = (),
+        predict_dsl: Mapping[str, Any] | None = None,
+    ) -> str:
+        """Make a version of a training that predicts; its model version.
+
+        Args:
+            model_version: the training's job id.
+            components: those to keep; all if none is named.
+            predict_dsl: the DSL to predict with, instead.
+
+        Raises:
+            FlowError: there is no such model, or the DSL does not fit it.
+        """
+        body: dict[str, Any] = {"model_id": model_id, "model_version": model_version}
+        if components:
+            body["cpn_list"] = list(components)
+        if predict_dsl is not None:
+            body["predict_dsl"] = predict_dsl
+        return str(self.ask("model/deploy", body)["model_version"])
+
+    def predict_dsl(self, model_id: str, model_version: str) -> dict[str, Any]:
+        """The DSL a deployed version predicts with."""
+        body = {"model_id": model_id, "model_version": model_version}
+        return dict(self.ask("model/get/predict/dsl", body))
+
+    def predict_conf(self, model_id: str, model_version: str) -> dict[str, Any]:
+        """A predict conf of a deployed version, to fill in."""
+        body = {"model_id": model_id, "model_version": model_version}
+        return dict(self.ask("model/get/predict/conf", body))
 
     def stop(self, job_id: str) -> None:
         """Cancel a job at every party."""

@@ -82,6 +82,10 @@ class Jobs:
             self._agents.remind(due_ms)
         return list(dict.fromkeys(party_id for job in unfinished for party_id in job.party_ids))
 
+    def next_id(self) -> str:
+        """An id in the form of a job id, larger than all before."""
+        return self._submission.next_id()
+
     # --- what people ask -------------------------------------------------------------------------
 
     async def submit(

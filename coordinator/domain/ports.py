@@ -10,6 +10,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
 from coordinator.domain.records import (
+    Deployment,
     Invite,
     Job,
     JobEvent,
@@ -197,6 +198,19 @@ class TableRows(Protocol):
         """Forget tables; how many."""
 
 
+class ModelRows(Protocol):
+    """Versions of models that were deployed."""
+
+    async def deploy(self, deployment: Deployment) -> None:
+        """Keep a new version of a model."""
+
+    async def deployment(self, model_version: str) -> Deployment | None:
+        """The deployed version of that name."""
+
+    async def deployments(self, train_version: str | None = None) -> list[Deployment]:
+        """Deployed versions (of one training), newest first."""
+
+
 class SettingRows(Protocol):
     """Small values the coordinator keeps for itself, such as its identity key."""
 
@@ -220,6 +234,8 @@ class Tx(Protocol):
     def parties(self) -> PartyRows: ...
     @property
     def tables(self) -> TableRows: ...
+    @property
+    def models(self) -> ModelRows: ...
     @property
     def settings(self) -> SettingRows: ...
 

@@ -177,6 +177,23 @@ class OutputModel:
 
 
 @dataclass(frozen=True, slots=True)
+class Deployment:
+    """A version of a model that predicts with a DSL of its own, and its training's models.
+
+    Attributes:
+        model_version: in the form of a job id.
+        train_version: the training job.
+        dsl: what predictions with it run.
+    """
+
+    model_id: str
+    model_version: str
+    train_version: str
+    dsl: Mapping[str, Any]
+    created_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class TableRecord:
     """A table some party has, as far as the coordinator was told."""
 

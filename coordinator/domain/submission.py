@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, cast
 
+from coordinator.domain.deployment import Trained, predict_dsl, trained
 from coordinator.domain.inheritance import inherit, model_origin
 from coordinator.domain.planning import Tables, checked_plan, foreign_tables, job_plan
 from coordinator.domain.ports import Agents, Clock, Store, Tx
@@ -16,23 +17,18 @@ from coordinator.domain.records import Job, JobKind, Submitted
 from coordinator.domain.state import Changes
 from coordinator.domain.step import begin, next_due
 from federation.errors import (
-    Conflict,
     InvalidJob,
-    ModelNotDeployed,
-    ModelNotFound,
     PartyNotJoined,
     Problem,
     TripactError,
 )
-from federation.spec.conf import CONF, read_version
+from federation.spec.conf import CONF
 from federation.spec.documents import JsonObject
-from federation.spec.findings import Findings
 from federation.spec.ids import model_id, next_job_id
 from federation.spec.job import JobSpec, read_job, says_predict
 from federation.spec.orders import Reason, TableName
 from federation.spec.party import Party
 from federation.spec.plan import OutputRef
-from federation.spec.predict import deduce
 from federation.spec.predict_conf import merge_predict_conf
 from federation.spec.status import Status
 
@@ -42,14 +38,14 @@ class Posted:
     """Documents of a job, as they are to be read.
 
     Attributes:
-        train: for a prediction, the job whose models it uses.
+        model: for a prediction, the model it uses.
         upload: for an upload, what was asked for.
     """
 
     dsl: Mapping[str, Any]
     conf: Mapping[str, Any]
     kind: JobKind = "train"
-    train: Job | None = None
+    model: Trained | None = None
     upload: Mapping[str, Any] | None = None
 
 
@@ -75,12 +71,10 @@ class Submission:
         """
         if not says_predict(conf):
             return Posted(dsl, conf)
-        train = await self._train_job(conf)
-        if read_version(Findings(), train.conf) != 1:
-            raise ModelNotDeployed(train.model_version)
-        stored = deduce(cast(JsonObject, dict(train.dsl)), self._agents.catalogue())
-        merged = merge_predict_conf(cast(JsonObject, dict(train.conf)), dict(conf))
-        return Posted(stored, merged, "predict", train)
+        model = await self._model(conf)
+        stored = predict_dsl(model, self._agents)
+        merged = merge_predict_conf(cast(JsonObject, dict(model.train.conf)), dict(conf))
+        return Posted(stored, merged, "predict", model)
 
     async def take(self, posted: Posted) -> Submitted:
         """Check a job and keep it.
@@ -89,7 +83,7 @@ class Submission:
             InvalidJob: with every problem.
             PartyNotJoined, PartyNotConnected: a party is not there; the job is kept as failed.
         """
-        job_id = self._next_id()
+        job_id = self.next_id()
         try:
             job = read_job(posted.dsl, posted.conf)
             record = self._record(job_id, job, posted)
@@ -108,15 +102,15 @@ class Submission:
             self._agents.remind(due_ms)
         return Submitted(job_id, record.model_id, record.model_version)
 
-    def _next_id(self) -> str:
+    def next_id(self) -> str:
+        """An id for a job or a version of a model, larger than all before."""
         now = datetime.fromtimestamp(self._clock() / 1000)
         self._last_id = next_job_id(now, self._last_id)
         return self._last_id
 
     def _record(self, job_id: str, job: JobSpec, posted: Posted) -> Job:
         now_ms = self._clock()
-        parameters = job.conf.job_parameters
-        train = posted.train
+        model = posted.model
         return Job(
             job_id=job_id,
             kind=posted.kind,
@@ -124,8 +118,8 @@ class Submission:
             conf=posted.conf,
             roles=job.conf.roles,
             initiator=job.conf.initiator,
-            model_id=train.model_id if train else parameters.model_id or model_id(job.conf.roles),
-            model_version=train.model_version if train else job_id,
+            model_id=_model_id(job, model),
+            model_version=model.model_version if model else job_id,
             status=Status.WAITING,
             epoch=0,
             progress=0,
@@ -133,7 +127,7 @@ class Submission:
             created_ms=now_ms,
             updated_ms=now_ms,
             upload=posted.upload,
-            train_conf=train.conf if train else None,
+            train_conf=model.train.conf if model else None,
         )
 
     async def _gather(self, party_ids: tuple[str, ...]) -> None:
@@ -159,8 +153,8 @@ class Submission:
             tables = await _tables(tx, foreign_tables(tasks))
             inherited = await inherit(tx, job, record.roles)
             models = {name: (found.model_id, found.version) for name, found in inherited.models()}
-            if posted.train is not None:
-                models |= await _models_of(tx, posted.train)
+            if posted.model is not None:
+                models |= await _models_of(tx, posted.model.train)
             plan = job_plan(
                 record.job_id,
                 job,
@@ -174,7 +168,7 @@ class Submission:
             await inherited.copy(tx, changes.state)
         return changes
 
-    async def _train_job(self, conf: Mapping[str, Any]) -> Job:
+    async def _model(self, conf: Mapping[str, Any]) -> Trained:
         home = conf["job_parameters"]
         common = home.get("common") or {}
         given = common if "job_type" in common else home
@@ -187,16 +181,13 @@ class Submission:
             )
         wanted, version = (str(given[name]) for name in names)
         async with self._store.read() as view:
-            job = await view.jobs.find(version)
-        if job is None or job.kind != "train" or job.model_id != wanted:
-            raise ModelNotFound(wanted, version)
-        if job.status is not Status.SUCCESS:
-            raise Conflict(
-                f"the training job {version} is {job.status}; only a successful one can predict",
-                model_version=version,
-                status=job.status.value,
-            )
-        return job
+            return await trained(view, wanted, version)
+
+
+def _model_id(job: JobSpec, model: Trained | None) -> str:
+    if model is not None:
+        return model.train.model_id
+    return job.conf.job_parameters.model_id or model_id(job.conf.roles)
 
 
 async def _key(tx: Tx, party_id: str) -> bytes:

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from typing import Any
 
+from coordinator.domain.deployment import training_of
 from coordinator.domain.inheritance import model_origin
 from coordinator.domain.ports import Agents, Store, Tx
 from coordinator.domain.records import Job, MetricSet, OutputTable, Task, TaskFilter, Waiting
@@ -122,7 +123,7 @@ class Tracking:
             task = await _find_task(view, job_id, role, party_id, component)
             if job is None or task is None:
                 return None
-            origin = await model_origin(view, job, component)
+            origin = await model_origin(view, await training_of(view, job), component)
         args = {
             "model_id": origin.model_id,
             "model_version": origin.version,

@@ -229,6 +229,16 @@ models = sa.Table(
     sa.Column("created_ms", sa.BigInteger, nullable=False),
 )
 
+deployments = sa.Table(
+    "deployments",
+    METADATA,
+    sa.Column("model_version", Name, primary_key=True),
+    sa.Column("model_id", Name, nullable=False),
+    sa.Column("train_version", sa.Text, nullable=False, index=True),
+    sa.Column("dsl", Json, nullable=False),
+    sa.Column("created_ms", sa.BigInteger, nullable=False),
+)
+
 tables = sa.Table(
     "tables",
     METADATA,

@@ -15,6 +15,7 @@ from coordinator.domain.ports import Tx
 from coordinator.store.engine import Engine, create_engine
 from coordinator.store.jobs import SqlJobs
 from coordinator.store.migrate import upgrade
+from coordinator.store.models import SqlModels
 from coordinator.store.outbox import SqlOutbox
 from coordinator.store.parties import SqlParties
 from coordinator.store.schema import events
@@ -32,6 +33,7 @@ class SqlTx:
         self.outbox = SqlOutbox(transaction)
         self.parties = SqlParties(transaction)
         self.tables = SqlTables(transaction)
+        self.models = SqlModels(transaction)
         self.settings = SqlSettings(transaction)
 
 

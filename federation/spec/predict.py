@@ -53,6 +53,27 @@ def deploy(train_dsl: JsonObject, components: Collection[str] | None = None) -> 
     return _Deduction(dsl, frozenset(kept)).document()
 
 
+def check_deployed(predict_dsl: JsonObject, train_dsl: JsonObject) -> None:
+    """See that a prediction DSL fits the training it is deployed from.
+
+    Raises:
+        InvalidJob: it has problems, or takes a model that the training does not store.
+    """
+    stored = {n.name: n.outputs.model for n in read_dsl(train_dsl, 2).components}
+    problems = [
+        Problem(
+            f"predict_dsl.components.{node.name}.input.model",
+            f"the training stores no model {ref.component}.{ref.output}"
+            f"{did_you_mean(ref.component, [name for name in stored if stored[name]])}",
+        )
+        for node in read_dsl(predict_dsl, 2, predict=True).components
+        for ref in node.model
+        if ref.stored and ref.output not in stored.get(ref.component, ())
+    ]
+    if problems:
+        raise InvalidJob(problems)
+
+
 def deduce(train_dsl: JsonObject, catalogue: Catalogue) -> JsonObject:
     """The prediction DSL of a training of DSL version 1, which deploys nothing by hand.
 

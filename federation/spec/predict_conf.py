@@ -52,12 +52,15 @@ def merge_predict_conf(train_conf: JsonObject, posted: object) -> JsonObject:
 
 
 def conf_template(
-    train_dsl: JsonObject, train_conf: JsonObject, model_id: str, model_version: str
+    dsl: JsonObject, train_conf: JsonObject, model_id: str, model_version: str
 ) -> JsonObject:
     """A predict conf to fill in: everything but the names of the tables.
 
+    Args:
+        dsl: of the training or of the prediction; its Readers are to be filled in.
+
     Raises:
-        InvalidJob: the training DSL has problems.
+        InvalidJob: the DSL has problems.
     """
     version = read_version(Findings(), train_conf)
     model: JsonObject = {
@@ -77,7 +80,7 @@ def conf_template(
     counts = {role: len(ids) for role, ids in _roles_of(given).items() if role in (GUEST, HOST)}
     if version == 1:
         return {**template, "role_parameters": _lists_to_fill(counts)}
-    nodes = read_dsl(train_dsl, version).components
+    nodes = read_dsl(dsl, version, predict=True).components
     readers = [node.name for node in nodes if node.module == READER]
     return {**template, "component_parameters": {"role": _readers_to_fill(counts, readers)}}
 

@@ -14,8 +14,9 @@ from aiohttp import web
 
 from coordinator.api.dialect import mount
 from coordinator.api.fateflow import DIALECT
-from coordinator.api.keys import JOBS, PARTIES, PUBLIC_URL, TABLES, TRACKING
+from coordinator.api.keys import JOBS, MODELS, PARTIES, PUBLIC_URL, TABLES, TRACKING
 from coordinator.client import FlowClient
+from coordinator.domain.deployment import Models
 from coordinator.domain.jobs import Jobs
 from coordinator.domain.parties import Parties
 from coordinator.domain.ports import wall_clock
@@ -363,6 +364,7 @@ class LiveCoordinator:
         app = web.Application()
         app[JOBS] = self.agents.jobs = Jobs(store, self.agents, wall_clock)
         app[TRACKING], app[TABLES] = Tracking(store, self.agents), Tables(store, self.agents)
+        app[MODELS] = Models(store, self.agents, wall_clock, self.agents.jobs.next_id)
         app[PARTIES] = Parties(store, b"c" * 32, wall_clock)
         app[PUBLIC_URL] = "http://coordinator.example"
         mount(app, [DIALECT])

@@ -1,13 +1,18 @@
 """The FATE-Flow dialect: `/v1`, as the clients of FATE 1.2 to 1.11 speak it."""
 
 from coordinator.api.dialect import Dialect
-from coordinator.api.fateflow import routes_data, routes_job, routes_tracking
+from coordinator.api.fateflow import routes_data, routes_job, routes_model, routes_tracking
 from coordinator.api.fateflow.envelope import ANSWER, says_no
 
 DIALECT = Dialect(
     name="fateflow",
     prefix="/v1",
-    routes=(*routes_data.ROUTES, *routes_job.ROUTES, *routes_tracking.ROUTES),
+    routes=(
+        *routes_data.ROUTES,
+        *routes_job.ROUTES,
+        *routes_tracking.ROUTES,
+        *routes_model.ROUTES,
+    ),
     says_no=says_no,
     answer=ANSWER,
 )

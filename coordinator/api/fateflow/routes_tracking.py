@@ -9,6 +9,7 @@ from aiohttp import web
 from coordinator.api.dialect import Route
 from coordinator.api.fateflow import archive
 from coordinator.api.fateflow.envelope import Retcode, as_json, reply
+from coordinator.api.fateflow.files import attachment
 from coordinator.api.fateflow.filters import party_of, role_of, task_filter
 from coordinator.api.fateflow.reading import flag_of, number_of, read_body, require, text_of
 from coordinator.api.fateflow.rows import output_row, view_row
@@ -158,16 +159,6 @@ async def log_archive(request: web.Request) -> web.StreamResponse:
         return web.json_response({"retcode": 404, "retmsg": error.message}, status=404)
     files = archive.packed(_log_files(request, job))
     return await archive.attached(request, f"job_{job.job_id}_log.tar.gz", files)
-
-
-def attachment(content: bytes, filename: str) -> web.Response:
-    """A file of which the client writes the bytes to disk."""
-    safe = "".join(c for c in filename if c.isalnum() or c in "._-") or "file"
-    return web.Response(
-        body=content,
-        content_type="application/octet-stream",
-        headers={"Content-Disposition": f"attachment; filename={safe}"},
-    )
 
 
 def seat_of(body: dict[str, Any]) -> Seat:

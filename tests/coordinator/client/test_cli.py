@@ -403,3 +403,24 @@ def test_an_interrupt_exits_130(flow: Any, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(time, "sleep", interrupted)
     monkeypatch.setattr(FlowClient, "call", interrupted)
     assert flow("job", "query").code == 130
+
+
+# --- models --------------------------------------------------------------------------------------
+
+
+def test_a_training_is_deployed_and_its_documents_are_written(
+    flow: Any, live: Any, done_job: str, tmp_path: Path
+) -> None:
+    info = live.client.ask("job/config", {"job_id": done_job})["model_info"]
+    model = ("--model-id", info["model_id"], "--model-version")
+    ran = flow("model", "deploy", *model, info["model_version"], "--json")
+    assert ran.code == 0
+    version = ran.json["data"]["model_version"]
+    target = tmp_path / "dsl.json"
+    assert flow("model", "get-predict-dsl", *model, version, "-o", target).code == 0
+    assert "hetero_lr_0" in json.loads(target.read_text())["components"]
+    ran = flow("model", "deploy", *model, version, "--dsl-path", target)
+    assert (ran.code, "can predict" in ran.out) == (0, True)
+    assert "predict" in flow("model", "get-predict-conf", *model, version).out
+    assert version in flow("model", "query", *model, version).out
+    assert flow("model", "deploy", *model, "1").code == 1

@@ -386,3 +386,36 @@ def conf() -> dict[str, Any]:
             "role": {"guest": {"0": table("guest")}, "host": {"0": table("host")}},
         },
     }
+
+
+@pytest.fixture
+def dsl_1() -> dict[str, Any]:
+    lr = {"data": {"train_data": ["dataio_0.data"]}}
+    return {
+        "components": {
+            "dataio_0": {
+                "module": "DataIO",
+                "input": {"data": {"data": ["args.train_data"]}},
+                "output": {"data": ["data"], "model": ["dataio"]},
+            },
+            "hetero_lr_0": {
+                "module": "HeteroLR",
+                "input": lr,
+                "output": {"data": ["data"], "model": ["lr"]},
+            },
+        }
+    }
+
+
+@pytest.fixture
+def conf_1() -> dict[str, Any]:
+    def data(name: str) -> dict[str, Any]:
+        return {"args": {"data": {"train_data": [{"name": name, "namespace": "breast"}]}}}
+
+    return {
+        "initiator": {"role": "guest", "party_id": 9999},
+        "job_parameters": {"work_mode": 0},
+        "role": {"guest": [9999], "host": [10000], "arbiter": [10000]},
+        "role_parameters": {"guest": data("guest"), "host": data("host")},
+        "algorithm_parameters": {"hetero_lr_0": {"max_iter": 3}},
+    }

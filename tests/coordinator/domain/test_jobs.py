@@ -317,39 +317,6 @@ async def test_a_lost_agent_fails_the_job_and_a_retry_waits_for_it(
 # --- predictions and inheritance -----------------------------------------------------------------
 
 
-@pytest.fixture
-def dsl_1() -> Json:
-    lr = {"data": {"train_data": ["dataio_0.data"]}}
-    return {
-        "components": {
-            "dataio_0": {
-                "module": "DataIO",
-                "input": {"data": {"data": ["args.train_data"]}},
-                "output": {"data": ["data"], "model": ["dataio"]},
-            },
-            "hetero_lr_0": {
-                "module": "HeteroLR",
-                "input": lr,
-                "output": {"data": ["data"], "model": ["lr"]},
-            },
-        }
-    }
-
-
-@pytest.fixture
-def conf_1() -> Json:
-    def data(name: str) -> Json:
-        return {"args": {"data": {"train_data": [{"name": name, "namespace": "breast"}]}}}
-
-    return {
-        "initiator": {"role": "guest", "party_id": 9999},
-        "job_parameters": {"work_mode": 0},
-        "role": {"guest": [9999], "host": [10000], "arbiter": [10000]},
-        "role_parameters": {"guest": data("guest"), "host": data("host")},
-        "algorithm_parameters": {"hetero_lr_0": {"max_iter": 3}},
-    }
-
-
 def predict_conf(job_id: str, model_id: str) -> Json:
     def data(name: str) -> Json:
         return {"args": {"data": {"eval_data": [{"name": name, "namespace": "breast"}]}}}

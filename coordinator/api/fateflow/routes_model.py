@@ -1,0 +1,214 @@
+"""`/v1/model/...`: deploy, and what can be asked of models."""
+
+from typing import Any, cast
+
+from aiohttp import web
+
+from coordinator.api.dialect import Route
+from coordinator.api.fateflow.envelope import Retcode, as_json, reply
+from coordinator.api.fateflow.files import attachment
+from coordinator.api.fateflow.filters import party_of, role_of, seats_shown
+from coordinator.api.fateflow.reading import WrongArgument, read_body, text_of
+from coordinator.api.fateflow.rows import date_of, roles_shown
+from coordinator.api.keys import MODELS
+from coordinator.domain.deployment import Trained
+from coordinator.domain.records import OutputModel
+from federation.errors import ModelNotDeployed, ModelNotFound
+from federation.spec.documents import JsonObject, parse_json
+from federation.spec.ids import party_model_id
+from federation.spec.party import Party, Role
+
+HTTP_NO_SUCH_MODEL = 404
+HTTP_NOTHING_TO_SEND = 210
+
+
+async def deploy(request: web.Request) -> web.Response:
+    """Make a version of a training that predicts."""
+    body = await read_body(request)
+    if body.get("components_checkpoint"):
+        raise WrongArgument("components_checkpoint: models are deployed as they were at the end")
+    try:
+        made = await request.app[MODELS].deploy(
+            text_of(body, "model_id"),
+            text_of(body, "model_version"),
+            components=_names(body, "cpn_list"),
+            dsl=_document(body, "predict_dsl") or _document(body, "dsl"),
+        )
+    except ModelNotFound as error:
+        return _no(HTTP_NO_SUCH_MODEL, error.message)
+    train = made.train
+    done = {
+        role.value: dict.fromkeys(ids, int(Retcode.SUCCESS)) for role, ids in train.roles.items()
+    }
+    detail = {
+        role.value: {
+            party: {"retcode": 0, "retmsg": f"deploy model of role {role} {party} success"}
+            for party in ids
+        }
+        for role, ids in train.roles.items()
+    }
+    return reply(
+        {
+            "model_id": train.model_id,
+            "model_version": made.model_version,
+            **{role.value: {} for role in (Role.GUEST, Role.HOST, Role.ARBITER)},
+            **done,
+            "detail": detail,
+        }
+    )
+
+
+async def predict_dsl(request: web.Request) -> web.Response:
+    """The DSL a version predicts with; as a file when a file name is given."""
+    body = await read_body(request)
+    models = request.app[MODELS]
+    try:
+        found = await models.predict_dsl(text_of(body, "model_id"), text_of(body, "model_version"))
+    except (ModelNotFound, ModelNotDeployed) as error:
+        return _no(HTTP_NOTHING_TO_SEND, error.message)
+    return _document_or_file(body, found)
+
+
+async def predict_conf(request: web.Request) -> web.Response:
+    """A predict conf to fill in; as a file when a file name is given."""
+    body = await read_body(request)
+    models = request.app[MODELS]
+    try:
+        found = await models.predict_conf(text_of(body, "model_id"), text_of(body, "model_version"))
+    except (ModelNotFound, ModelNotDeployed) as error:
+        return _no(HTTP_NOTHING_TO_SEND, error.message)
+    return _document_or_file(body, found)
+
+
+async def query(request: web.Request) -> web.Response:
+    """Versions of models, one row a seat."""
+    body = await read_body(request)
+    role, party = role_of(body), party_of(body)
+    wanted = {
+        name: text_of(body, name)
+        for name in ("model_id", "model_version")
+        if body.get(name) not in (None, "")
+    }
+    filters = _names(body, "query_filters") or ()
+    rows = []
+    for model in await request.app[MODELS].find(**wanted):
+        parts = await request.app[MODELS].parts(model)
+        for seat in seats_shown(model.train, role, party):
+            row = model_row(model, seat, parts)
+            kept = {name: row[name] for name in row if name.removeprefix("f_") in filters}
+            rows.append(kept or row)
+    if not rows:
+        return reply([], retcode=Retcode.EXCEPTION_ERROR, retmsg="no model could be found")
+    return reply(rows)
+
+
+def model_row(model: Trained, seat: Party, parts: list[OutputModel]) -> dict[str, Any]:
+    """One version of a model as one seat has it."""
+    train, deployed = model.train, model.deployed
+    created_ms = deployed.created_ms if deployed else train.ended_ms
+    mine = [part for part in parts if (part.role, part.party_id) == (seat.role, seat.party_id)]
+    return {
+        "f_model_id": train.model_id,
+        "f_model_version": model.model_version,
+        "f_party_model_id": party_model_id(seat, train.model_id),
+        "f_role": seat.role.value,
+        "f_party_id": seat.party_id,
+        "f_roles": roles_shown(train.roles),
+        "f_job_id": model.model_version,
+        "f_parent": deployed is None,
+        "f_parent_info": {}
+        if deployed is None
+        else {"parent_model_id": train.model_id, "parent_model_version": train.model_version},
+        "f_train_dsl": dict(train.dsl),
+        "f_train_runtime_conf": dict(train.conf),
+        "f_runtime_conf": dict(train.conf),
+        "f_runtime_conf_on_party": dict(train.conf),
+        "f_inference_dsl": dict(deployed.dsl) if deployed else {},
+        "f_initiator_role": train.initiator.role.value,
+        "f_initiator_party_id": train.initiator.party_id,
+        "f_size": sum(part.size_bytes for part in mine),
+        "f_loaded_times": 0,
+        "f_imported": 0,
+        "f_description": train.description,
+        "f_create_time": created_ms,
+        "f_create_date": date_of(created_ms),
+    }
+
+
+def _document_or_file(body: dict[str, Any], document: JsonObject) -> web.Response:
+    if body.get("filename"):
+        return attachment(as_json(document).encode(), text_of(body, "filename"))
+    return reply(document)
+
+
+def _names(body: dict[str, Any], name: str) -> list[str] | None:
+    """A list of names, or one text with commas; None if there is none."""
+    given = body.get(name)
+    if given in (None, "", []):
+        return None
+    names = given.split(",") if isinstance(given, str) else given
+    if not isinstance(names, list) or not all(isinstance(entry, str) for entry in names):
+        raise WrongArgument(f"{name} is a list of names")
+    return [entry.strip() for entry in names]
+
+
+def _document(body: dict[str, Any], name: str) -> JsonObject | None:
+    """A JSON object, or the text of one; None if there is none.
+
+    Raises:
+        InvalidDocument: a text that is no JSON.
+        WrongArgument: not an object.
+    """
+    given = body.get(name)
+    if given in (None, "", {}):
+        return None
+    value = parse_json(given.encode("utf-8", "replace")) if isinstance(given, str) else given
+    if not isinstance(value, dict):
+        raise WrongArgument(f"{name} is a JSON object, or its text")
+    return cast(JsonObject, value)
+
+
+def _no(status: int, sentence: str) -> web.Response:
+    """A no that FATE's clients tell from a file by its HTTP status."""
+    return web.json_response({"retcode": status, "retmsg": sentence, "data": {}}, status=status)
+
+
+_MODEL = {"model_id*": "text", "model_version*": "text"}
+
+ROUTES = (
+    Route(
+        "model/deploy",
+        deploy,
+        "Make a version of a training that predicts",
+        {
+            **_MODEL,
+            "cpn_list": "list of names",
+            "predict_dsl": "object, or its text",
+            "dsl": "text of an object",
+        },
+    ),
+    Route(
+        "model/get/predict/dsl",
+        predict_dsl,
+        "The DSL a version predicts with",
+        {**_MODEL, "filename": "text"},
+    ),
+    Route(
+        "model/get/predict/conf",
+        predict_conf,
+        "A predict conf to fill in",
+        {**_MODEL, "filename": "text"},
+    ),
+    Route(
+        "model/query",
+        query,
+        "Versions of models, one row a seat",
+        {
+            "model_id": "text",
+            "model_version": "text",
+            "role": "guest | host | arbiter | local",
+            "party_id": "number or text",
+            "query_filters": "list of names",
+        },
+    ),
+)

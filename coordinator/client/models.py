@@ -1,0 +1,106 @@
+"""`flow-client model ...`: deploy trainings, and look at models."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from coordinator.client import show
+from coordinator.client.client import FlowClient
+from coordinator.client.jobs import checked, given, plain, read_json
+from coordinator.client.options import AsJson, MaybeParty, MaybeRole, Output, Url, address
+
+model = typer.Typer(no_args_is_help=True, help="Deploy trainings, and look at models.")
+
+ModelId = Annotated[str, typer.Option("--model-id", help="Model id.")]
+ModelVersion = Annotated[
+    str, typer.Option("--model-version", help="A training's job id, or what deploying it gave.")
+]
+MaybeModelId = Annotated[str | None, typer.Option("--model-id", help="Model id.")]
+MaybeModelVersion = Annotated[str | None, typer.Option("--model-version", help="Model version.")]
+
+
+@model.command("deploy")
+def deploy(
+    model_id: ModelId,
+    model_version: ModelVersion,
+    cpn_list: Annotated[
+        str | None, typer.Option("--cpn-list", help="Components to keep, with commas.")
+    ] = None,
+    dsl_path: Annotated[
+        Path | None, typer.Option("--dsl-path", help="JSON file with the prediction DSL.")
+    ] = None,
+    url: Url = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a version of a training that predicts."""
+    body = _body(model_id, model_version)
+    if cpn_list:
+        body["cpn_list"] = [name.strip() for name in cpn_list.split(",")]
+    if dsl_path is not None:
+        body["predict_dsl"] = read_json(dsl_path)
+    answer = FlowClient(address(url)).call("model/deploy", body)
+    if as_json:
+        show.as_json(answer)
+    made = checked(answer)
+    if not as_json:
+        show.OUT.print(f"model version {made['model_version']} can predict", markup=False)
+
+
+@model.command("get-predict-dsl")
+def get_predict_dsl(
+    model_id: ModelId,
+    model_version: ModelVersion,
+    output_path: Output = None,
+    url: Url = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show the DSL a version predicts with; with -o, write it to a file."""
+    answer = FlowClient(address(url)).call("model/get/predict/dsl", _body(model_id, model_version))
+    _tell(answer, output_path, as_json=as_json)
+
+
+@model.command("get-predict-conf")
+def get_predict_conf(
+    model_id: ModelId,
+    model_version: ModelVersion,
+    output_path: Output = None,
+    url: Url = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show a predict conf to fill in; with -o, write it to a file."""
+    answer = FlowClient(address(url)).call("model/get/predict/conf", _body(model_id, model_version))
+    _tell(answer, output_path, as_json=as_json)
+
+
+@model.command("query")
+def query(
+    model_id: MaybeModelId = None,
+    model_version: MaybeModelVersion = None,
+    role: MaybeRole = None,
+    party_id: MaybeParty = None,
+    url: Url = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show versions of models, one line a seat."""
+    filters = given(model_id=model_id, model_version=model_version, role=role, party_id=party_id)
+    answer = FlowClient(address(url)).call("model/query", filters)
+    if as_json:
+        show.as_json(answer)
+    rows = checked(answer)
+    if not as_json:
+        names = ("model_version", "role", "party_id", "parent", "size", "create_date")
+        show.grid("models", names, ([row[f"f_{name}"] for name in names] for row in rows))
+
+
+def _body(model_id: str, model_version: str) -> dict[str, Any]:
+    return {"model_id": model_id, "model_version": model_version}
+
+
+def _tell(answer: dict[str, Any], output_path: Path | None, *, as_json: bool) -> None:
+    if output_path is None:
+        plain(answer, as_json=as_json)
+        return
+    output_path.write_text(json.dumps(checked(answer), indent=4))
+    show.OUT.print(f"written to {output_path}", markup=False)

@@ -1,0 +1,199 @@
+"""Models that can predict: trainings that ended well, and the versions deployed from them.
+
+A deployed version has a prediction DSL of its own and shares the models of its training, which
+stay where they are: at the parties, under the training's version.
+Source: FATE-Flow 1.5 and later, model deploy.
+"""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import cast
+
+from coordinator.domain.ports import Agents, Clock, Store, Tx
+from coordinator.domain.records import Deployment, Job, JobFilter, OutputModel
+from federation.errors import Conflict, ModelNotDeployed, ModelNotFound
+from federation.spec.conf import read_version
+from federation.spec.documents import JsonObject
+from federation.spec.findings import Findings
+from federation.spec.predict import check_deployed, deduce, deploy
+from federation.spec.predict_conf import conf_template
+from federation.spec.status import Status
+
+
+class NothingToDeploy(Conflict):
+    """A model of a DSL 1 job predicts as it is."""
+
+    code = "nothing_to_deploy"
+
+    def __init__(self, model_version: str) -> None:
+        super().__init__(
+            f"model version {model_version} is of dsl_version 1, which predicts without being "
+            "deployed: submit a predict job with it",
+            model_version=model_version,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A version of a model: the training itself, or what was deployed from it."""
+
+    train: Job
+    deployed: Deployment | None = None
+
+    @property
+    def model_version(self) -> str:
+        """The version's name."""
+        return self.deployed.model_version if self.deployed else self.train.model_version
+
+    @property
+    def dsl_version(self) -> int:
+        """Version of the training's documents."""
+        return read_version(Findings(), self.train.conf)
+
+
+class Models:
+    """All models of a coordinator."""
+
+    def __init__(
+        self, store: Store, agents: Agents, clock: Clock, next_id: Callable[[], str]
+    ) -> None:
+        self._store = store
+        self._agents = agents
+        self._clock = clock
+        self._next_id = next_id
+
+    async def deploy(
+        self,
+        model_id: str,
+        model_version: str,
+        *,
+        components: Collection[str] | None = None,
+        dsl: JsonObject | None = None,
+    ) -> Trained:
+        """Make a version of a training that predicts.
+
+        Args:
+            model_version: of the training, or of what was deployed from it before.
+            components: those to keep; all if None.
+            dsl: the prediction DSL, if it was written by hand; `components` does not count then.
+
+        Raises:
+            ModelNotFound, Conflict: no such model, or it can not be deployed.
+            InvalidJob: the DSL does not fit the training.
+        """
+        train = (await self.get(model_id, model_version)).train
+        if Trained(train).dsl_version == 1:
+            raise NothingToDeploy(model_version)
+        train_dsl = cast(JsonObject, dict(train.dsl))
+        if dsl is None:
+            dsl = deploy(train_dsl, components)
+        check_deployed(dsl, train_dsl)
+        deployment = Deployment(
+            model_id=train.model_id,
+            model_version=self._next_id(),
+            train_version=train.model_version,
+            dsl=dsl,
+            created_ms=self._clock(),
+        )
+        async with self._store.begin() as tx:
+            await tx.models.deploy(deployment)
+        return Trained(train, deployment)
+
+    async def get(self, model_id: str | None, model_version: str) -> Trained:
+        """A version of a model; without a model id, the one of that version.
+
+        Raises:
+            ModelNotFound: there is none.
+            Conflict: its training did not succeed.
+        """
+        async with self._store.read() as view:
+            return await trained(view, model_id, model_version)
+
+    async def predict_dsl(self, model_id: str, model_version: str) -> JsonObject:
+        """The DSL a version predicts with.
+
+        Raises:
+            ModelNotFound, ModelNotDeployed: there is none.
+        """
+        found = await self.get(model_id, model_version)
+        return predict_dsl(found, self._agents)
+
+    async def predict_conf(self, model_id: str, model_version: str) -> JsonObject:
+        """A predict conf of a version to fill in.
+
+        Raises:
+            ModelNotFound, ModelNotDeployed: there is none.
+        """
+        found = await self.get(model_id, model_version)
+        dsl = predict_dsl(found, self._agents)
+        conf = cast(JsonObject, dict(found.train.conf))
+        # Readers are filled in by the DSL that runs; one without any has those of the training.
+        readers = dsl if _has_reader(dsl) else cast(JsonObject, dict(found.train.dsl))
+        return conf_template(readers, conf, found.train.model_id, found.model_version)
+
+    async def find(
+        self, model_id: str | None = None, model_version: str | None = None
+    ) -> list[Trained]:
+        """Versions of models, newest first; a training before what was deployed from it."""
+        async with self._store.read() as view:
+            wanted = JobFilter(kind="train", status=(Status.SUCCESS,), model_id=model_id)
+            jobs = {job.model_version: job for job in await view.jobs.search(wanted)}
+            deployed = await view.models.deployments()
+        found = [Trained(job) for job in jobs.values()]
+        found += [Trained(jobs[d.train_version], d) for d in deployed if d.train_version in jobs]
+        fitting = [t for t in found if model_version in (None, t.model_version)]
+        return sorted(fitting, key=lambda t: t.model_version, reverse=True)
+
+    async def parts(self, model: Trained) -> list[OutputModel]:
+        """The models of its components, at each seat."""
+        async with self._store.read() as view:
+            return await view.tracking.models(model.train.model_id, model.train.model_version)
+
+
+async def trained(view: Tx, model_id: str | None, model_version: str) -> Trained:
+    """A version of a model.
+
+    Raises:
+        ModelNotFound: there is none.
+        Conflict: its training did not succeed.
+    """
+    deployed = await view.models.deployment(model_version)
+    version = deployed.train_version if deployed else model_version
+    job = await view.jobs.find(version)
+    if job is None or job.kind != "train" or model_id not in (None, job.model_id):
+        raise ModelNotFound(model_id or "", model_version)
+    if job.status is not Status.SUCCESS:
+        raise Conflict(
+            f"the training job {version} is {job.status}; only a successful one can predict",
+            model_version=version,
+            status=job.status.value,
+        )
+    return Trained(job, deployed)
+
+
+async def training_of(view: Tx, job: Job) -> Job:
+    """The job whose models a job uses: its own, or, for a prediction, the training's."""
+    if job.kind != "predict":
+        return job
+    deployed = await view.models.deployment(job.model_version)
+    version = deployed.train_version if deployed else job.model_version
+    return await view.jobs.find(version) or job
+
+
+def predict_dsl(model: Trained, agents: Agents) -> JsonObject:
+    """The DSL a version predicts with: the deployed one, or what version 1 says of itself.
+
+    Raises:
+        ModelNotDeployed: a training of DSL version 2 does not predict.
+    """
+    if model.deployed is not None:
+        return cast(JsonObject, dict(model.deployed.dsl))
+    if model.dsl_version != 1:
+        raise ModelNotDeployed(model.model_version)
+    return deduce(cast(JsonObject, dict(model.train.dsl)), agents.catalogue())
+
+
+def _has_reader(dsl: JsonObject) -> bool:
+    components = dsl.get("components")
+    nodes = components.values() if isinstance(components, dict) else ()
+    return any(isinstance(node, dict) and node.get("module") == "Reader" for node in nodes)

@@ -1,0 +1,53 @@
+"""Model versions that were deployed."""
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from coordinator.domain.records import Deployment
+from coordinator.store.schema import deployments
+from coordinator.store.transaction import Transaction
+
+
+class SqlModels:
+    """Models within one transaction."""
+
+    def __init__(self, transaction: Transaction) -> None:
+        self._tx = transaction
+
+    async def deploy(self, deployment: Deployment) -> None:
+        """Keep a new version of a model."""
+        values = {
+            "model_version": deployment.model_version,
+            "model_id": deployment.model_id,
+            "train_version": deployment.train_version,
+            "dsl": dict(deployment.dsl),
+            "created_ms": deployment.created_ms,
+        }
+        await self._tx.run(sa.insert(deployments), values)
+
+    async def deployment(self, model_version: str) -> Deployment | None:
+        """The deployed version of that name."""
+        found = await self._deployments(deployments.c.model_version == model_version)
+        return found[0] if found else None
+
+    async def deployments(self, train_version: str | None = None) -> list[Deployment]:
+        """Deployed versions (of one training), newest first."""
+        if train_version is None:
+            return await self._deployments()
+        return await self._deployments(deployments.c.train_version == train_version)
+
+    async def _deployments(self, *conditions: sa.ColumnElement[bool]) -> list[Deployment]:
+        query = sa.select(deployments).where(*conditions)
+        found = await self._tx.run(query.order_by(deployments.c.model_version.desc()))
+        return [_deployment_of(row) for row in found]
+
+
+def _deployment_of(row: sa.Row[Any]) -> Deployment:
+    return Deployment(
+        model_id=row.model_id,
+        model_version=row.model_version,
+        train_version=row.train_version,
+        dsl=row.dsl,
+        created_ms=row.created_ms,
+    )
