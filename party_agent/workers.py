@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 from collections import deque
+from collections.abc import Sequence
 
 import structlog
 
@@ -21,6 +22,7 @@ from party_agent.nursery import MESSAGE, News
 
 log = structlog.get_logger(__name__)
 
+NURSERY = (sys.executable, "-P", "-m", "party_agent.nursery")
 _TOP_UP_AFTER_S = 0.03
 _NURSERY_AGAIN_S = (0.2, 0.5, 1.0, 5.0)
 _MOST_FAILED_STARTS = 3
@@ -61,8 +63,16 @@ class Worker:
 class Workers:
     """The nursery and all processes that came from it."""
 
-    def __init__(self, spares: int, background: Background) -> None:
+    def __init__(
+        self, spares: int, background: Background, command: Sequence[str] = NURSERY
+    ) -> None:
+        """Know how many processes are to wait.
+
+        Args:
+            command: starts the nursery; its last argument is the control socket.
+        """
         self._wanted = spares
+        self._command = command
         self._background = background
         self._spares: deque[Worker] = deque()
         self._forking: deque[Worker] = deque()
@@ -81,7 +91,7 @@ class Workers:
         mine.setblocking(False)
         with theirs:
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-                [sys.executable, "-P", "-m", "party_agent.nursery", str(theirs.fileno())],
+                [*self._command, str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,

@@ -1,0 +1,65 @@
+"""Task processes as the agent sees them."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+
+import pytest
+
+from federation.errors import Unavailable
+from party_agent.background import Background
+from party_agent.workers import NURSERY, Workers
+
+pytestmark = pytest.mark.together
+
+
+@pytest.fixture
+async def background() -> AsyncIterator[Background]:
+    made = Background()
+    yield made
+    await made.stop()
+
+
+async def test_spares_wait_and_are_replaced_and_none_outlives_the_agent(
+    background: Background,
+) -> None:
+    workers = Workers(1, background)
+    workers.start()
+    async with asyncio.timeout(20):
+        one = await workers.take()
+        two = await workers.take()
+        assert one.pid != two.pid
+        assert {one.pid, two.pid} <= set(workers.pids)
+        one.kill()
+        assert await one.ended == "SIGKILL"
+        await workers.stop()
+    assert two.ended.result() == "SIGKILL"
+    assert workers.pids == []
+
+
+async def test_a_nursery_that_can_not_start_is_told_instead_of_waited_for(
+    background: Background,
+) -> None:
+    workers = Workers(1, background, (sys.executable, "-c", "raise SystemExit(1)"))
+    workers.start()
+    with pytest.raises(Unavailable, match="no process could be made"):
+        async with asyncio.timeout(20):
+            await workers.take()
+    await workers.stop()
+
+
+async def test_whoever_gives_up_waiting_for_a_process_leaves_none_behind(
+    background: Background,
+) -> None:
+    workers = Workers(0, background, NURSERY)
+    workers.start()
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.001):
+            await workers.take()
+    async with asyncio.timeout(20):
+        other = await workers.take()
+        other.kill()
+        await other.ended
+        while workers.pids:  # noqa: ASYNC110 - the one given up ends by itself
+            await asyncio.sleep(0.01)
+        await workers.stop()
