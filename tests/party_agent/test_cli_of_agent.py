@@ -1,9 +1,12 @@
 """The command: what it prints, and how it ends."""
 
 import json
+import logging
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from typer.testing import CliRunner, Result
 
 from federation.channel import LedgerRow
@@ -14,6 +17,15 @@ from party_agent.home import Home, Joined
 from party_agent.policy import read_policy
 
 KEY = fingerprint(bytes(32))
+
+
+@pytest.fixture(autouse=True)
+def own_logs() -> Iterator[None]:
+    """The command sets logs up for its process; here that is the tests' own."""
+    handlers = logging.getLogger().handlers[:]
+    yield
+    structlog.reset_defaults()
+    logging.getLogger().handlers[:] = handlers
 
 
 def run(home: Path, *words: str) -> Result:
