@@ -15,6 +15,7 @@ def components() -> Mapping[str, Component]:
     from federation.components.linear.hetero_linr import hetero_linr
     from federation.components.linear.hetero_lr import hetero_lr
     from federation.components.linear.hetero_poisson import hetero_poisson
+    from federation.components.linear.homo_lr import homo_lr
     from federation.components.statistics.evaluation import evaluation
     from federation.components.tables.intersection import intersection
     from federation.components.tables.reader import reader
@@ -30,6 +31,7 @@ def components() -> Mapping[str, Component]:
         hetero_lr,
         hetero_linr,
         hetero_poisson,
+        homo_lr,
         evaluation,
         secure_add,
     )

@@ -184,9 +184,10 @@ def single(model: Trained, names: Sequence[str], *, intercept: bool) -> dict[str
 
 def _of_arbiter(model: Trained) -> dict[str, Any]:
     losses = list(model.losses)
+    last = losses[-1] if losses else None
     return {
         "loss_history": losses,
         "is_converged": model.converged,
         "best_iteration": model.best,
-        "best_iter_loss": losses[model.best] if losses else None,
+        "best_iter_loss": last if model.best == -1 else model.best_loss,
     }

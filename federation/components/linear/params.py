@@ -173,3 +173,16 @@ class PoissonParams(LinearModelParams):
     def exposure(self) -> str | None:
         """The guest's column of exposures, where there is one."""
         return self.exposure_colname
+
+
+class HomoLogisticParams(LogisticParams):
+    """FATE's HomoLogisticParam, with what it had before 1.10."""
+
+    LEGACY: ClassVar[Mapping[str, str]] = {
+        **LinearModelParams.LEGACY,
+        "re_encrypt_batches": "accepted, no effect: weights are added behind masks",
+    }
+
+    aggregate_iters: int = Field(1, ge=1, description="epochs between two averages")
+    use_proximal: bool = Field(False, description="pull each party's weights to the average")
+    mu: float = Field(0.1, ge=0, description="strength of that pull")

@@ -29,6 +29,7 @@ class Trained:
         iters: epochs it has seen, earlier ones of a warm start among them.
         best: epoch whose weights these are, where early stopping chose; else -1.
         losses: one an epoch; only the arbiter has them.
+        best_loss: of the best epoch; only the arbiter has it, where early stopping chose.
         measured: metrics by stage and name, one value a validation; only the guest has them.
     """
 
@@ -37,6 +38,7 @@ class Trained:
     converged: bool
     best: int = -1
     losses: tuple[float, ...] = ()
+    best_loss: float | None = None
     measured: dict[str, dict[str, list[float]]] = field(default_factory=dict)
 
 

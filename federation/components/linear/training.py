@@ -147,6 +147,7 @@ async def train_as_arbiter(
     """
     optimizer, convergence = make_optimizer(p), Convergence(course.rule, p.tol)
     losses: list[float] = []
+    best_loss: float | None = None
     done, converged, best = start, False, -1
     for epoch in range(start, course.epochs):
         here = ch.scope("epoch", epoch)
@@ -163,12 +164,13 @@ async def train_as_arbiter(
         verdict = None
         if course.stops_early and epoch in course.follows:
             verdict = await here.guest.receive("verdict")
-            best = epoch if verdict.best else best
+            if verdict.best:
+                best, best_loss = epoch, losses[-1] if losses else None
         done = epoch + 1
         progress(done)
         if converged or (verdict and verdict.stop):
             break
-    return Trained(np.empty(0), done, converged, best, tuple(losses))
+    return Trained(np.empty(0), done, converged, best, tuple(losses), best_loss=best_loss)
 
 
 async def receive_batch(ch: Channel, rows: Rows) -> HostBatch:

@@ -1,0 +1,69 @@
+"""All that the parties of a horizontal linear model say to each other."""
+
+from typing import Literal
+
+import numpy as np
+
+from federation.channel import Message, Payload
+from federation.components.linear.letters import Verdict
+from federation.protocols.secure_sum import SECURE_SUM_MESSAGES
+from federation.spec.party import ARBITER, GUEST, HOST
+
+
+class Rounds(Payload):
+    """How the run goes, which the guest decides for everyone.
+
+    Attributes:
+        starts: first epoch of each model that is trained; warm starts go on counting.
+        width: how many weights a model has.
+        epochs: where all of them end at the latest.
+        every: epochs between two averages.
+        rule: how convergence is told.
+        follows: epochs after which the guest measures the model.
+        stops_early: whether the guest may end a model by what it measured.
+    """
+
+    stage: Literal["fit", "predict"]
+    starts: list[int]
+    width: int
+    epochs: int
+    every: int
+    rule: str
+    follows: list[int]
+    stops_early: bool
+
+    def is_round(self, epoch: int) -> bool:
+        """Whether the models are averaged after that epoch, counted from 0."""
+        return (epoch + 1) % self.every == 0 or epoch + 1 == self.epochs
+
+
+class Start(Payload):
+    """Where every party starts.
+
+    Attributes:
+        names: the features, in the order of the weights.
+        intercept: whether the weights end with one.
+        classes: shape (c,), those of all parties, ascending.
+        weights: shape (models, d).
+    """
+
+    names: list[str]
+    intercept: bool
+    classes: np.ndarray
+    weights: np.ndarray
+
+
+HOMO_MESSAGES = (
+    Message("classes", (HOST, GUEST), np.ndarray, "the different labels this party has"),
+    Message("rounds", (GUEST, HOST), Rounds, "how many models, epochs, averages"),
+    Message("rounds", (GUEST, ARBITER), Rounds, "how many models, epochs, averages"),
+    Message("start", (GUEST, HOST), Start, "names of features, classes, the first weights"),
+    *SECURE_SUM_MESSAGES,
+    Message("average", (ARBITER, GUEST), np.ndarray, "the weights of all parties, averaged"),
+    Message("average", (ARBITER, HOST), np.ndarray, "the weights of all parties, averaged"),
+    Message("converged", (ARBITER, GUEST), bool, "whether training has come to rest"),
+    Message("converged", (ARBITER, HOST), bool, "whether training has come to rest"),
+    Message("verdict", (GUEST, HOST), Verdict, "whether the model is the best yet, and the last"),
+    Message("verdict", (GUEST, ARBITER), Verdict, "whether the model is the best yet, the last"),
+)
+"""All letters of HomoLR."""

@@ -1,0 +1,256 @@
+"""Train one horizontal logistic model: parties learn on their own rows, the arbiter averages.
+
+    party    w_i <- some epochs of its own rows, from w
+    party    n_i w_i, n_i            behind masks       -> arbiter
+    arbiter  w = sum n_i w_i / sum n_i                  -> each
+    party    n_i loss_i(w)           behind masks       -> arbiter
+    arbiter  whether training has come to rest          -> each
+
+Who learns what stands in the header of the component. Source: McMahan et al. 2017, Algorithm 1.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from federation.channel import Channel
+from federation.components.common.following import Following
+from federation.components.component import Report
+from federation.components.linear.batches import Indices, cut
+from federation.components.linear.convergence import LOSS_RULES, Convergence
+from federation.components.linear.homo_letters import Rounds
+from federation.components.linear.letters import UnfitLetter, Verdict, check_shape
+from federation.components.linear.link import sigmoid
+from federation.components.linear.optimizers import (
+    Optimizer,
+    make_optimizer,
+    penalty_gradient,
+    penalty_loss,
+    updated,
+)
+from federation.components.linear.params import HomoLogisticParams
+from federation.components.linear.parts import Keeper, Trained
+from federation.components.linear.rows import Rows
+from federation.protocols.secure_sum import Masks, add, total
+from federation.spec.party import GUEST
+from federation.tables.table import Matrix, Vector
+
+
+@dataclass(frozen=True, slots=True)
+class Local:
+    """What one party learns from.
+
+    Attributes:
+        matrix: shape (n, d): features and, with an intercept, a last column of ones.
+        batches: the rows of each, in the order of the party's table.
+    """
+
+    rows: Rows
+    matrix: Matrix
+    batches: list[Indices]
+    intercept: bool
+    p: HomoLogisticParams
+
+    @classmethod
+    def of(cls, rows: Rows, p: HomoLogisticParams, *, intercept: bool) -> "Local":
+        """What a party with those rows learns from."""
+        ones = np.ones((rows.count, int(intercept)))
+        batches = cut(rows.ranks, p.batch_size, 1)
+        return cls(rows, np.hstack([rows.features, ones]), batches, intercept, p)
+
+    def passed(
+        self, weights: Vector, common: Vector, signs: Vector, optimizer: Optimizer, epoch: int
+    ) -> Vector:
+        """Weights after one epoch of own rows.
+
+        Args:
+            common: shape (d,), the average that the proximal term pulls to.
+            signs: shape (n,), 1 for the class and -1 for the rest.
+            epoch: from 0.
+        """
+        counts = self.rows.weight
+        for batch in self.batches:
+            matrix, y = self.matrix[batch], signs[batch]
+            d = -y * sigmoid(-y * (matrix @ weights))
+            if counts is not None:
+                d = d * counts[batch]
+            gradient = matrix.T @ d / len(batch)
+            gradient += penalty_gradient(weights, self.p, intercept=self.intercept)
+            if self.p.use_proximal:
+                gradient += self.p.mu * (weights - common)
+            step = optimizer.step(gradient, epoch)
+            weights = updated(weights, step, self.p, epoch, intercept=self.intercept)
+        return weights
+
+    def loss(self, weights: Vector, signs: Vector) -> float:
+        """Mean of ln(1 + exp(-y s)) over own rows, and the penalty."""
+        own = float(np.mean(np.logaddexp(0.0, -signs * (self.matrix @ weights))))
+        return own + penalty_loss(weights, self.p, intercept=self.intercept)
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """What a party measures of a model, by stage.
+
+    Attributes:
+        follows: epochs after which this party does.
+        marks: shape (n,), 1 for the class and 0 for the rest.
+    """
+
+    follows: frozenset[int]
+    rows: dict[str, Rows]
+    marks: dict[str, Vector]
+    following: Following
+    report: Report
+
+    def measure(self, epoch: int, weights: Vector, *, intercept: bool) -> None:
+        """Measure the weights after an epoch."""
+        for stage, rows in self.rows.items():
+            chances = sigmoid(scores_of(rows, weights[np.newaxis], intercept=intercept)[:, 0])
+            self.following.measure(epoch, stage, self.marks[stage], chances, self.report)
+
+
+async def train_as_client(
+    ch: Channel,
+    local: Local,
+    rounds: Rounds,
+    masks: Masks,
+    *,
+    signs: Vector,
+    weights: Vector,
+    start: int,
+    watched: Watched,
+    progress: Callable[[int], None],
+) -> Trained:
+    """The guest's or a host's side of one model.
+
+    Args:
+        signs: shape (n,), 1 for the class and -1 for the rest.
+        weights: shape (d,), to start from.
+        start: first epoch.
+    """
+    optimizer, keeper = make_optimizer(local.p), Keeper(weights)
+    common, done, converged = weights, start, False
+    for epoch in range(start, rounds.epochs):
+        here = ch.scope("epoch", epoch)
+        weights = await asyncio.to_thread(local.passed, weights, common, signs, optimizer, epoch)
+        if rounds.is_round(epoch):
+            common = weights = await _averaged(here, local, masks, weights)
+            await add(here.scope("loss"), masks, _weighed(local, [local.loss(weights, signs)]))
+            converged = bool(await here.arbiter.receive("converged"))
+        if epoch in watched.follows:
+            watched.measure(epoch, weights, intercept=local.intercept)
+        verdict = await _verdict(here, rounds, watched, epoch)
+        if rounds.is_round(epoch):
+            keeper.take(weights, epoch, verdict)
+        done = epoch + 1
+        progress(done)
+        if converged or (verdict and verdict.stop):
+            break
+    measured = watched.following.measured
+    return Trained(keeper.weights, done, converged, keeper.best, measured=measured)
+
+
+async def train_as_arbiter(
+    ch: Channel,
+    p: HomoLogisticParams,
+    rounds: Rounds,
+    *,
+    start: int,
+    metric: str,
+    report: Report,
+    progress: Callable[[int], None],
+) -> Trained:
+    """The arbiter's side of one model: it averages, and says when training has come to rest.
+
+    Args:
+        metric: name of the loss among the metrics.
+
+    Raises:
+        UnfitLetter: the parties say that together they have no rows.
+    """
+    convergence, before = Convergence(rounds.rule, p.tol), None
+    losses: list[float] = []
+    best_loss: float | None = None
+    done, converged, best = start, False, -1
+    for epoch in range(start, rounds.epochs):
+        here = ch.scope("epoch", epoch)
+        if rounds.is_round(epoch):
+            mean, rows = await _mean(here, rounds.width)
+            losses.append(float((await total(here.scope("loss"), 1))[0]) / rows)
+            report.metric(
+                "train", metric, "LOSS", [(epoch, losses[-1])], unit_name="iters", curve_name="loss"
+            )
+            converged = _rests(convergence, losses[-1], mean, before)
+            before = mean
+            for peer in (here.guest, *here.hosts):
+                await peer.send("converged", converged)
+        verdict = None
+        if rounds.stops_early and epoch in rounds.follows and rounds.is_round(epoch):
+            verdict = await here.guest.receive("verdict")
+            best, best_loss = (epoch, losses[-1]) if verdict.best else (best, best_loss)
+        done = epoch + 1
+        progress(done)
+        if converged or (verdict and verdict.stop):
+            break
+    return Trained(np.empty(0), done, converged, best, tuple(losses), best_loss=best_loss)
+
+
+def scores_of(rows: Rows, weights: Matrix, *, intercept: bool) -> Matrix:
+    """Scores of each row and model, shape (n, m).
+
+    Args:
+        weights: shape (m, d), one model a line.
+    """
+    if not intercept:
+        return np.asarray(rows.features @ weights.T)
+    return np.asarray(rows.features @ weights[:, :-1].T + weights[:, -1])
+
+
+async def _averaged(ch: Channel, local: Local, masks: Masks, weights: Vector) -> Vector:
+    await add(ch.scope("weights"), masks, _weighed(local, [*weights, 1.0]))
+    mean: Vector = await ch.arbiter.receive("average")
+    check_shape(mean, weights.shape, "average", ch.arbiter.party)
+    return mean
+
+
+def _weighed(local: Local, values: "list[float]") -> Vector:
+    """Values as this party adds them: as often as it has rows."""
+    return np.asarray(values) * local.rows.count
+
+
+async def _mean(ch: Channel, width: int) -> tuple[Vector, float]:
+    """The average weights, shape (width,), sent to everyone; and how many rows there are."""
+    summed = await total(ch.scope("weights"), width + 1)
+    rows = float(summed[-1])
+    if not rows >= 1:
+        raise UnfitLetter("masked", ch.guest.party)
+    mean = np.asarray(summed[:-1] / rows)
+    for peer in (ch.guest, *ch.hosts):
+        await peer.send("average", mean)
+    return mean, rows
+
+
+def _rests(convergence: Convergence, loss: float, mean: Vector, before: Vector | None) -> bool:
+    if convergence.rule in LOSS_RULES:
+        return convergence.by_loss(loss)
+    if before is None:
+        return False
+    moved = mean - before
+    return convergence.by_movement(float(moved @ moved), float(mean @ mean))
+
+
+async def _verdict(ch: Channel, rounds: Rounds, watched: Watched, epoch: int) -> Verdict | None:
+    """What the guest concludes from measuring an averaged model, told to everyone."""
+    if not (rounds.stops_early and epoch in rounds.follows and rounds.is_round(epoch)):
+        return None
+    if ch.me.role is not GUEST:
+        received: Verdict = await ch.guest.receive("verdict")
+        return received
+    following = watched.following
+    verdict = Verdict(best=following.is_best, stop=following.is_stale)
+    for peer in (ch.arbiter, *ch.hosts):
+        await peer.send("verdict", verdict)
+    return verdict
