@@ -7,7 +7,7 @@ Source: FATE-Flow 1.5 and later, model deploy.
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 from coordinator.domain.ports import Agents, Clock, Store, Tx
 from coordinator.domain.records import Deployment, Job, JobFilter, OutputModel
@@ -15,6 +15,7 @@ from federation.errors import Conflict, ModelNotDeployed, ModelNotFound
 from federation.spec.conf import read_version
 from federation.spec.documents import JsonObject
 from federation.spec.findings import Findings
+from federation.spec.party import Party
 from federation.spec.predict import check_deployed, deduce, deploy
 from federation.spec.predict_conf import conf_template
 from federation.spec.status import Status
@@ -148,6 +149,26 @@ class Models:
         """The models of its components, at each seat."""
         async with self._store.read() as view:
             return await view.tracking.models(model.train.model_id, model.train.model_version)
+
+    async def content(self, model: Trained, seat: Party) -> dict[str, Any]:
+        """What a seat's components learned, by component, asked of the party.
+
+        Raises:
+            Unavailable, CallFailed: the party is away, or says no.
+        """
+        learned: dict[str, Any] = {}
+        for part in await self.parts(model):
+            if (part.role, part.party_id) == (seat.role, seat.party_id):
+                args = {
+                    "model_id": part.model_id,
+                    "model_version": part.model_version,
+                    "role": part.role.value,
+                    "component": part.component,
+                }
+                learned[part.component] = await self._agents.call(
+                    part.party_id, "output_model", args
+                )
+        return learned
 
 
 async def trained(view: Tx, model_id: str | None, model_version: str) -> Trained:

@@ -43,6 +43,7 @@ from federation.errors import (
     StaleState,
     TableExists,
 )
+from federation.spec.catalogue import Catalogue
 from federation.spec.orders import Reason, Report
 from federation.spec.party import Role
 from federation.spec.status import ENDED, Status
@@ -85,6 +86,10 @@ class Jobs:
     def next_id(self) -> str:
         """An id in the form of a job id, larger than all before."""
         return self._submission.next_id()
+
+    def catalogue(self) -> Catalogue:
+        """Everything that some agent can run, by module name and alias."""
+        return self._agents.catalogue()
 
     # --- what people ask -------------------------------------------------------------------------
 

@@ -99,6 +99,9 @@ class TrackingRows(Protocol):
     async def metrics(self, task: Task) -> list[MetricSet]:
         """Metrics of one attempt at one seat."""
 
+    async def delete_metrics(self, task: Task) -> int:
+        """Forget the metrics of one attempt at one seat; how many records there were."""
+
     async def set_summary(self, task: Task, summary: Mapping[str, Any]) -> None:
         """Keep the summary of an attempt."""
 

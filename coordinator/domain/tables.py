@@ -1,13 +1,13 @@
 """Tables by name: what the coordinator was told of, and what parties say when asked."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from coordinator.domain.ports import Agents, Clock, Store, wall_clock
 from coordinator.domain.records import TableRecord
 from coordinator.domain.state import Outgoing
-from federation.errors import TripactError
+from federation.errors import TableNotFound, TripactError
 from federation.spec.orders import DropTable, TableName
 
 
@@ -51,6 +51,38 @@ class Tables:
         """Tables the coordinator was told of, newest first."""
         async with self._store.read() as view:
             return await view.tables.search(namespace, name, party_id, job_id)
+
+    async def rows(
+        self, namespace: str, name: str, limit: int, party_id: str | None = None
+    ) -> tuple[TableRecord, list[str], list[list[str]]]:
+        """A table, its header and its first rows, asked of its party.
+
+        Raises:
+            TableNotFound: nobody has it.
+            Unavailable, CallFailed: the party is away, or says no.
+        """
+        table = await self.get(namespace, name, party_id)
+        args = {"namespace": namespace, "name": name, "limit": limit, "offset": 0}
+        found = await self._agents.call(table.party_id, "rows", args)
+        return table, list(found["header"]), [list(row) for row in found["rows"]]
+
+    async def get(self, namespace: str, name: str, party_id: str | None = None) -> TableRecord:
+        """A table as its party has it now.
+
+        Raises:
+            TableNotFound: nobody has it.
+        """
+        found = await self.info(namespace, name, party_id)
+        if found is None:
+            raise TableNotFound(namespace, name)
+        return found
+
+    def csv(
+        self, table: TableRecord, *, limit: int = -1, head: bool = True
+    ) -> AsyncIterator[bytes]:
+        """A table as CSV, streamed from its party; `limit` -1 means all rows."""
+        args = {"namespace": table.namespace, "name": table.name, "limit": limit, "head": head}
+        return self._agents.receive_stream(table.party_id, "download_csv", args)
 
     async def delete(self, namespace: str, name: str) -> list[TableRecord]:
         """Order every party that has it to drop the table; what was known, empty if nothing."""

@@ -9,7 +9,7 @@ from coordinator.domain.ports import Agents, Store, Tx
 from coordinator.domain.records import Job, MetricSet, OutputTable, Task, TaskFilter, Waiting
 from federation.errors import ComponentNotFound, JobNotFound, TripactError
 from federation.spec.conf import read_version
-from federation.spec.dsl import read_dsl_into
+from federation.spec.dsl import Dsl, read_dsl_into
 from federation.spec.findings import Findings
 from federation.spec.party import Party, Role
 from federation.spec.status import ENDED, Status
@@ -158,11 +158,32 @@ class Tracking:
         Raises:
             JobNotFound: no such job.
         """
+        return list((await self.dsl(job_id)).names)
+
+    async def dsl(self, job_id: str) -> Dsl:
+        """What feeds what in a job.
+
+        Raises:
+            JobNotFound: no such job.
+        """
         job = await self._job(job_id)
         findings = Findings()
         version = read_version(findings, job.conf)
-        dsl = read_dsl_into(findings, job.dsl, version, predict=job.kind == "predict")
-        return list(dsl.names)
+        return read_dsl_into(findings, job.dsl, version, predict=job.kind == "predict")
+
+    async def delete_metrics(
+        self, job_id: str, role: Role | None, party_id: str | None, component: str | None
+    ) -> int:
+        """Forget metrics of all attempts; how many records there were.
+
+        Raises:
+            JobNotFound: no such job.
+        """
+        await self._job(job_id)
+        wanted = TaskFilter(job_id=job_id, role=role, party_id=party_id, component=component)
+        async with self._store.begin() as tx:
+            tasks = await tx.jobs.tasks(wanted)
+            return sum([await tx.tracking.delete_metrics(task) for task in tasks])
 
     async def why(self, job_id: str) -> list[Waiting]:
         """What an unfinished job waits for, with what its running tasks tell.

@@ -50,6 +50,10 @@ class SqlTracking:
             )
         return list(found.values())
 
+    async def delete_metrics(self, task: Task) -> int:
+        """Forget the metrics of one attempt at one seat; how many records there were."""
+        return int((await self._tx.run(sa.delete(metrics).where(*_is(metrics, task)))).rowcount)
+
     async def set_summary(self, task: Task, summary: Mapping[str, Any]) -> None:
         """Keep the summary of an attempt."""
         await self._tx.run(upsert(self._tx, summaries), _key(task) | {"summary": summary})

@@ -5,16 +5,17 @@ and only below the seat's own folder, since FATE's clients unpack what they get 
 Format: POSIX.1-1988 ustar with GNU long names, in gzip (RFC 1952).
 """
 
+import json
 import tarfile
 import zlib
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import PurePosixPath
 
 import structlog
 from aiohttp import web
 
-from federation.errors import PeerMisbehaved
+from federation.errors import PeerMisbehaved, StaleState
 
 GZIP = 31
 """zlib's word for a gzip header and the largest window."""
@@ -46,6 +47,29 @@ async def packed(content: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
 def entry(name: str, content: bytes) -> bytes:
     """A small file as a tar entry."""
     return header(name, len(content)) + content + padding(len(content))
+
+
+async def table_entries(
+    name: str, columns: Sequence[str], read: Callable[[], AsyncIterator[bytes]]
+) -> AsyncIterator[bytes]:
+    """A table as `<name>.meta` and `<name>.csv`; it is read twice and never held.
+
+    Args:
+        read: gives the CSV; once for its size, then for its bytes.
+
+    Raises:
+        StaleState: it changed meanwhile.
+    """
+    yield entry(f"{name}.meta", json.dumps({"header": list(columns)}).encode())
+    size = sum([len(block) async for block in read()])
+    yield header(f"{name}.csv", size)
+    sent = 0
+    async for block in read():
+        sent += len(block)
+        yield block
+    if sent != size:
+        raise StaleState(f"table {name}")
+    yield padding(size)
 
 
 def header(name: str, size: int, mtime_s: int = 0) -> bytes:

@@ -1,20 +1,19 @@
 """`/v1/model/...`: deploy, and what can be asked of models."""
 
-from typing import Any, cast
+from typing import Any
 
 from aiohttp import web
 
 from coordinator.api.dialect import Route
-from coordinator.api.fateflow.envelope import Retcode, as_json, reply
-from coordinator.api.fateflow.files import attachment
+from coordinator.api.fateflow.documents import document_of, document_or_file, http_no, names_of
+from coordinator.api.fateflow.envelope import Retcode, reply
 from coordinator.api.fateflow.filters import party_of, role_of, seats_shown
-from coordinator.api.fateflow.reading import WrongArgument, read_body, text_of
+from coordinator.api.fateflow.reading import WrongArgument, read_body, require, text_of
 from coordinator.api.fateflow.rows import date_of, roles_shown
 from coordinator.api.keys import MODELS
 from coordinator.domain.deployment import Trained
 from coordinator.domain.records import OutputModel
 from federation.errors import ModelNotDeployed, ModelNotFound
-from federation.spec.documents import JsonObject, parse_json
 from federation.spec.ids import party_model_id
 from federation.spec.party import Party, Role
 
@@ -31,11 +30,11 @@ async def deploy(request: web.Request) -> web.Response:
         made = await request.app[MODELS].deploy(
             text_of(body, "model_id"),
             text_of(body, "model_version"),
-            components=_names(body, "cpn_list"),
-            dsl=_document(body, "predict_dsl") or _document(body, "dsl"),
+            components=names_of(body, "cpn_list"),
+            dsl=document_of(body, "predict_dsl") or document_of(body, "dsl"),
         )
     except ModelNotFound as error:
-        return _no(HTTP_NO_SUCH_MODEL, error.message)
+        return http_no(HTTP_NO_SUCH_MODEL, error.message)
     train = made.train
     done = {
         role.value: dict.fromkeys(ids, int(Retcode.SUCCESS)) for role, ids in train.roles.items()
@@ -65,8 +64,8 @@ async def predict_dsl(request: web.Request) -> web.Response:
     try:
         found = await models.predict_dsl(text_of(body, "model_id"), text_of(body, "model_version"))
     except (ModelNotFound, ModelNotDeployed) as error:
-        return _no(HTTP_NOTHING_TO_SEND, error.message)
-    return _document_or_file(body, found)
+        return http_no(HTTP_NOTHING_TO_SEND, error.message)
+    return document_or_file(body, found)
 
 
 async def predict_conf(request: web.Request) -> web.Response:
@@ -76,8 +75,8 @@ async def predict_conf(request: web.Request) -> web.Response:
     try:
         found = await models.predict_conf(text_of(body, "model_id"), text_of(body, "model_version"))
     except (ModelNotFound, ModelNotDeployed) as error:
-        return _no(HTTP_NOTHING_TO_SEND, error.message)
-    return _document_or_file(body, found)
+        return http_no(HTTP_NOTHING_TO_SEND, error.message)
+    return document_or_file(body, found)
 
 
 async def query(request: web.Request) -> web.Response:
@@ -89,7 +88,7 @@ async def query(request: web.Request) -> web.Response:
         for name in ("model_id", "model_version")
         if body.get(name) not in (None, "")
     }
-    filters = _names(body, "query_filters") or ()
+    filters = names_of(body, "query_filters") or ()
     rows = []
     for model in await request.app[MODELS].find(**wanted):
         parts = await request.app[MODELS].parts(model)
@@ -100,6 +99,19 @@ async def query(request: web.Request) -> web.Response:
     if not rows:
         return reply([], retcode=Retcode.EXCEPTION_ERROR, retmsg="no model could be found")
     return reply(rows)
+
+
+async def transfer(request: web.Request) -> web.Response:
+    """What a seat's components learned; `name` is the version, `namespace` the seat's model id."""
+    body = await read_body(request)
+    require(body, "name", "namespace")
+    role, _, rest = text_of(body, "namespace").partition("#")
+    party_id, _, model_id = rest.partition("#")
+    model = await request.app[MODELS].get(model_id, text_of(body, "name"))
+    for seat in model.train.seats:
+        if (seat.role.value, seat.party_id) == (role, party_id):
+            return reply(await request.app[MODELS].content(model, seat))
+    raise ModelNotFound(text_of(body, "namespace"), text_of(body, "name"))
 
 
 def model_row(model: Trained, seat: Party, parts: list[OutputModel]) -> dict[str, Any]:
@@ -135,44 +147,6 @@ def model_row(model: Trained, seat: Party, parts: list[OutputModel]) -> dict[str
     }
 
 
-def _document_or_file(body: dict[str, Any], document: JsonObject) -> web.Response:
-    if body.get("filename"):
-        return attachment(as_json(document).encode(), text_of(body, "filename"))
-    return reply(document)
-
-
-def _names(body: dict[str, Any], name: str) -> list[str] | None:
-    """A list of names, or one text with commas; None if there is none."""
-    given = body.get(name)
-    if given in (None, "", []):
-        return None
-    names = given.split(",") if isinstance(given, str) else given
-    if not isinstance(names, list) or not all(isinstance(entry, str) for entry in names):
-        raise WrongArgument(f"{name} is a list of names")
-    return [entry.strip() for entry in names]
-
-
-def _document(body: dict[str, Any], name: str) -> JsonObject | None:
-    """A JSON object, or the text of one; None if there is none.
-
-    Raises:
-        InvalidDocument: a text that is no JSON.
-        WrongArgument: not an object.
-    """
-    given = body.get(name)
-    if given in (None, "", {}):
-        return None
-    value = parse_json(given.encode("utf-8", "replace")) if isinstance(given, str) else given
-    if not isinstance(value, dict):
-        raise WrongArgument(f"{name} is a JSON object, or its text")
-    return cast(JsonObject, value)
-
-
-def _no(status: int, sentence: str) -> web.Response:
-    """A no that FATE's clients tell from a file by its HTTP status."""
-    return web.json_response({"retcode": status, "retmsg": sentence, "data": {}}, status=status)
-
-
 _MODEL = {"model_id*": "text", "model_version*": "text"}
 
 ROUTES = (
@@ -198,6 +172,12 @@ ROUTES = (
         predict_conf,
         "A predict conf to fill in",
         {**_MODEL, "filename": "text"},
+    ),
+    Route(
+        "model/transfer",
+        transfer,
+        "What a seat's components learned",
+        {"name*": "model version", "namespace*": "<role>#<party id>#<model id>"},
     ),
     Route(
         "model/query",

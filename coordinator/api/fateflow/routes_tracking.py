@@ -1,7 +1,7 @@
 """`/v1/tracking/...`: metrics, parameters, summaries, outputs of components."""
 
-import json
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 from aiohttp import web
@@ -15,7 +15,7 @@ from coordinator.api.fateflow.reading import flag_of, number_of, read_body, requ
 from coordinator.api.fateflow.rows import output_row, view_row
 from coordinator.api.keys import JOBS, TRACKING
 from coordinator.domain.records import Job, JobFilter, MetricSet, OutputTable
-from federation.errors import NotFound, PartyRefused, StaleState, Unavailable
+from federation.errors import NotFound, PartyRefused, Unavailable
 from federation.spec.party import Role
 
 NO_DATA = "no data"
@@ -179,20 +179,12 @@ async def _seat(request: web.Request) -> Seat:
 async def _csv_files(
     request: web.Request, tables: list[OutputTable], limit: int, head: bool
 ) -> AsyncIterator[bytes]:
-    """Tar entries of the tables; each is read twice (its size, then its bytes), and never held."""
+    """Tar entries of the tables."""
     csv = request.app[TRACKING].csv
     for table in tables:
-        meta = json.dumps({"header": list(table.header)}).encode()
-        yield archive.entry(f"{table.output}.meta", meta)
-        size = sum([len(block) async for block in csv(table, limit=limit, head=head)])
-        yield archive.header(f"{table.output}.csv", size)
-        sent = 0
-        async for block in csv(table, limit=limit, head=head):
-            sent += len(block)
+        read = partial(csv, table, limit=limit, head=head)
+        async for block in archive.table_entries(table.output, table.header, read):
             yield block
-        if sent != size:
-            raise StaleState(f"table {table.namespace}.{table.name}")
-        yield archive.padding(size)
 
 
 async def _log_files(request: web.Request, job: Job) -> AsyncIterator[bytes]:
