@@ -1,13 +1,15 @@
 """Intersection: keep the rows whose ids all parties have, without showing the other ids.
 
-By `intersect_method`: rsa (blind signatures), ecdh (Diffie-Hellman on Curve25519, which serves dh
-too), raw (ids or their hashes in the clear), between the guest and each host; with several hosts
-the ids that all have. By `cardinality_only` just the number of common ids, of two parties. All
-parties' output rows stand in the order of the ids' UTF-8 bytes.
+By `intersect_method`: oprf (an oblivious pseudorandom function from oblivious transfer; our own
+name, and what is run where none is set, as it is the fastest that hides ids), rsa (blind
+signatures, FATE's default), ecdh (Diffie-Hellman on Curve25519, which serves dh too), raw (ids or
+their hashes in the clear), between the guest and each host; with several hosts the ids that all
+have. All give the same rows. By `cardinality_only` just the number of common ids, of two parties.
+All parties' output rows stand in the order of the ids' UTF-8 bytes.
 
-Learns: what the header of the method in `federation.protocols.psi` says; with rsa and ecdh the
-guest which of its ids each host has, hosts the common ids, and all of them the others' sizes. The
-number of common ids becomes a metric of the job at every party that learned it.
+Learns: what the header of the method in `federation.protocols.psi` says; with oprf, rsa
+and ecdh the guest which of its ids each host has, hosts the common ids, and all of them the others'
+sizes. The number of common ids becomes a metric of the job at every party that learned it.
 Source: FATE 1.x intersect.
 """
 
@@ -20,12 +22,15 @@ from federation.errors import DataProblem, InvalidParameters, Problem
 from federation.protocols.psi import (
     CARDINALITY_MESSAGES,
     ECDH_MESSAGES,
+    OPRF_MESSAGES,
     RAW_MESSAGES,
     RSA_MESSAGES,
     count_as_guest,
     count_as_host,
     ecdh_guest,
     ecdh_host,
+    oprf_guest,
+    oprf_host,
     raw_guest,
     raw_host,
     rsa_guest,
@@ -41,6 +46,7 @@ intersection = Component(
     IntersectParams,
     (
         Message("method", (GUEST, HOST), str, "which of the methods below is run"),
+        *OPRF_MESSAGES,
         *RSA_MESSAGES,
         *ECDH_MESSAGES,
         *RAW_MESSAGES,
@@ -122,6 +128,8 @@ async def host(
 async def _match(ch: Channel, p: IntersectParams, ids: list[str]) -> Found:
     """Which own rows all parties have, by the method of the parameters."""
     at_guest = ch.me.role is GUEST
+    if p.protocol == "oprf":
+        return await (oprf_guest if at_guest else oprf_host)(ch, ids)
     if p.protocol == "rsa":
         return await (rsa_guest if at_guest else rsa_host)(ch, ids, p.rsa_options)
     if p.protocol == "ecdh":

@@ -107,8 +107,8 @@ class IntersectParams(Params):
         "is_get_intersect_ids": "accepted; hosts always learn the common ids",
     }
 
-    intersect_method: choice("rsa", "raw", "dh", "ecdh") = Field(  # type: ignore[valid-type]
-        "rsa", description="dh is served as ecdh, with the same result"
+    intersect_method: choice("oprf", "rsa", "raw", "dh", "ecdh") = Field(  # type: ignore[valid-type]
+        "oprf", description="unset the fastest that hides ids; dh is served as ecdh"
     )
     random_bit: int = Field(128, description="accepted, no effect")
     sync_intersect_ids: bool = Field(True, description="false is refused")
@@ -166,7 +166,7 @@ class IntersectParams(Params):
 
     @property
     def protocol(self) -> str:
-        """What is run: `rsa`, `ecdh`, `raw`, or `count`."""
+        """What is run: `oprf`, `rsa`, `ecdh`, `raw`, or `count`."""
         if self.cardinality_only:
             return "count"
         return "ecdh" if self.intersect_method == "dh" else str(self.intersect_method)
@@ -197,6 +197,8 @@ class IntersectParams(Params):
     def notices(self) -> tuple[str, ...]:
         """What is done differently from what was asked, as lines for the log."""
         lines = []
+        if self.protocol == "oprf" and "intersect_method" not in self.model_fields_set:
+            lines.append("intersect_method is not set: oprf is run, with the result that rsa has")
         if not self.cardinality_only and self.intersect_method == "dh":
             lines.append("intersect_method dh is served by ecdh, with the same result")
         if self.cardinality_only and self.cardinality_method != "ecdh":

@@ -1,4 +1,4 @@
-"""Private set intersection: which ids all parties have; RSA, ECDH, and in the clear."""
+"""Private set intersection: which ids all parties have; OPRF, RSA, ECDH, and in the clear."""
 
 from federation.protocols.psi.cardinality import (
     CARDINALITY_MESSAGES,
@@ -7,12 +7,14 @@ from federation.protocols.psi.cardinality import (
 )
 from federation.protocols.psi.ecdh import ECDH_MESSAGES, EcdhOptions, ecdh_guest, ecdh_host
 from federation.protocols.psi.ids import Intersection
+from federation.protocols.psi.oprf import OPRF_MESSAGES, oprf_guest, oprf_host
 from federation.protocols.psi.raw import RAW_MESSAGES, RawOptions, raw_guest, raw_host
 from federation.protocols.psi.rsa import RSA_MESSAGES, RsaOptions, rsa_guest, rsa_host
 
 __all__ = [
     "CARDINALITY_MESSAGES",
     "ECDH_MESSAGES",
+    "OPRF_MESSAGES",
     "RAW_MESSAGES",
     "RSA_MESSAGES",
     "EcdhOptions",
@@ -23,6 +25,8 @@ __all__ = [
     "count_as_host",
     "ecdh_guest",
     "ecdh_host",
+    "oprf_guest",
+    "oprf_host",
     "raw_guest",
     "raw_host",
     "rsa_guest",

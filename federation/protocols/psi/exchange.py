@@ -107,9 +107,12 @@ async def receive_numbers(peer: Peer, tag: str, count: int, below: mpz) -> list[
 
 def shuffled(count: int) -> NDArray[np.int64]:
     """0..count in an order nobody can foresee."""
-    order = np.arange(count, dtype=np.int64)
-    secrets.SystemRandom().shuffle(order)  # type: ignore[arg-type]
-    return order
+    while True:
+        keys = np.frombuffer(secrets.token_bytes(8 * count), dtype=np.uint64)
+        order = np.argsort(keys)
+        drawn = keys[order]
+        if not np.any(drawn[1:] == drawn[:-1]):  # a tie would leave the sort to choose
+            return order
 
 
 def positions(mine: NDArray[np.uint8], theirs: NDArray[np.uint8]) -> NDArray[np.int64]:

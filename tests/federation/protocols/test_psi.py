@@ -92,19 +92,19 @@ def check_against_sets(protocol: Protocol, sets: list[list[str]]) -> None:
         assert (found.common, found.own) == (len(expected), len(ids))
 
 
-@settings(max_examples=15)
+@settings(max_examples=15, deadline=None)
 @given(party_sets(1, 3, 12))
 def test_ecdh_finds_what_all_have_in_one_order(sets: list[list[str]]) -> None:
     check_against_sets(ECDH, sets)
 
 
-@settings(max_examples=4)
+@settings(max_examples=4, deadline=None)
 @given(party_sets(1, 2, 6))
 def test_rsa_finds_what_all_have_in_one_order(sets: list[list[str]]) -> None:
     check_against_sets(RSA, sets)
 
 
-@settings(max_examples=15)
+@settings(max_examples=15, deadline=None)
 @given(party_sets(1, 3, 12), st.sampled_from(["guest", "host"]), st.booleans(), st.booleans())
 def test_raw_finds_what_all_have_in_one_order(
     sets: list[list[str]], join_role: str, use_hash: bool, base64: bool

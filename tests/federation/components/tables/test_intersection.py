@@ -29,6 +29,8 @@ def ports(*tables: Table) -> dict[Party, dict[str, Any]]:
     "conf",
     [
         {},
+        {"intersect_method": "oprf"},
+        {"intersect_method": "rsa"},
         {"intersect_method": "ecdh"},
         {"intersect_method": "DH", "dh_params": {"salt": "s", "hash_method": "md5"}},
         {"intersect_method": "raw"},
@@ -44,6 +46,13 @@ async def test_every_method_keeps_the_common_rows_in_one_order(
     assert mine.ids.to_pylist() == theirs.ids.to_pylist() == ["a", "b", "d"]
     assert mine.frame["x"].to_pylist() == ["value of a", "value of b", "value of d"]
     assert theirs.schema.columns == ("y",)
+
+
+async def test_an_unset_method_is_the_oprf_and_the_log_says_so(play: Any) -> None:
+    played = await play(intersection, {}, ports(table(MINE), table(THEIRS)))
+    assert any(row.tag == "psi.oprf.lines" for row in played.ledger)
+    assert not any(row.tag.startswith("psi.rsa.") for row in played.ledger)
+    assert "oprf is run" in played.reports[H].text
 
 
 async def test_several_hosts_keep_what_all_of_them_have(play: Any) -> None:
@@ -152,7 +161,7 @@ async def test_dh_and_short_keys_are_served_better_and_the_log_says_so(play: Any
     two = ports(table(MINE), table(THEIRS))
     played = await play(intersection, {"intersect_method": "dh"}, two)
     assert "dh is served by ecdh, with the same result" in played.reports[G].text
-    short = IntersectParams.parse({"rsa_params": {"key_length": 1024}})
+    short = IntersectParams.parse({"intersect_method": "rsa", "rsa_params": {"key_length": 1024}})
     assert short.rsa_options.key_bits == 2048
     assert short.notices == (
         "an RSA key of fewer than 2048 bits can be broken; 2048 bits are used",
