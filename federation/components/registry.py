@@ -12,6 +12,9 @@ from federation.spec.catalogue import ModuleDecl
 def components() -> Mapping[str, Component]:
     """All components by module name, aliases included."""
     from federation.components.features.data_transform import data_io, data_transform
+    from federation.components.features.imputation import feature_imputation
+    from federation.components.features.one_hot import one_hot_encoder
+    from federation.components.features.scale import feature_scale
     from federation.components.linear.hetero_linr import hetero_linr
     from federation.components.linear.hetero_lr import hetero_lr
     from federation.components.linear.hetero_poisson import hetero_poisson
@@ -27,6 +30,9 @@ def components() -> Mapping[str, Component]:
         upload,
         data_io,
         data_transform,
+        feature_imputation,
+        feature_scale,
+        one_hot_encoder,
         intersection,
         hetero_lr,
         hetero_linr,

@@ -1,0 +1,143 @@
+"""OneHotEncoder: a column of 0 and 1 for each different value of a feature.
+
+    c_v[i] = 1 if x[i] = v else 0          for each value v that the fit saw
+
+The new columns, named `<column>_<value>`, stand in place of the feature, values in ascending
+order. A value the fit did not see, and a missing one, is 0 in all of them.
+
+Local, nothing is sent. Learns: nobody anything; the model shows a party's own values of the encoded
+columns to whoever may read it. Source: FATE 1.x OneHotEncoder.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import Field
+
+from federation.channel import Channel
+from federation.components.component import Component, JobFacts, Model, Report, Result
+from federation.components.features.columns import (
+    ALL,
+    Indexes,
+    Names,
+    chosen,
+    features_of,
+    instances_in,
+    require_columns,
+    texts_of,
+    with_columns,
+)
+from federation.components.params import Params
+from federation.errors import DataProblem
+from federation.spec.catalogue import Slot
+from federation.spec.party import GUEST, HOST
+from federation.tables import Table
+
+MOST_VALUES = 10_000
+"""A column with more different values is a number, no category."""
+
+
+class OneHotEncoderParams(Params):
+    """FATE's OneHotEncoderParam."""
+
+    transform_col_indexes: Indexes = Field([ALL], description="positions of features; -1 for all")
+    transform_col_names: Names | None = Field(None, description="names of further features")
+    need_run: bool = Field(True, description="false hands the input through")
+
+
+one_hot_encoder = Component(
+    "OneHotEncoder",
+    OneHotEncoderParams,
+    class_name="OneHotEncoderParam",
+    inputs=(Slot("data"),),
+    model_in=True,
+    model_out=True,
+)
+
+
+@one_hot_encoder.on(GUEST, HOST)
+async def encode(
+    ch: Channel,
+    p: OneHotEncoderParams,
+    *,
+    data: Table | None,
+    model: Model | None,
+    report: Report,
+    facts: JobFacts,
+) -> Result:
+    """Encoded rows: by the values of these rows, or by those the model was made with."""
+    table = instances_in(data)
+    if model is not None:
+        return Result(data=(_encoded(table, model.state["values"]),), model=model)
+    names = chosen(features_of(table), p.transform_col_indexes, p.transform_col_names)
+    values = {name: _values(table, name) for name in names}
+    made = _encoded(table, values)
+    meta = {
+        "transformColNames": list(names),
+        "header": list(features_of(table)),
+        "needRun": p.need_run,
+    }
+    param = {"colMap": _column_map(values), "resultHeader": list(features_of(made))}
+    report.log("columns are encoded", columns=len(names), made=len(features_of(made)))
+    return Result(
+        data=(made,),
+        model=Model("OneHotEncoder", meta, param, {"values": values}, facts.component),
+    )
+
+
+def _values(table: Table, name: str) -> list[str]:
+    """The different values as text, ascending: as numbers if they are.
+
+    Raises:
+        DataProblem: there are too many.
+    """
+    column = table.frame.column(name)
+    different = pc.drop_null(pc.unique(column))
+    if pa.types.is_floating(column.type):
+        different = different.filter(pc.invert(pc.is_nan(different)))
+    if len(different) > MOST_VALUES:
+        raise DataProblem(
+            f"column {name} has more than {MOST_VALUES} different values; bin it first or leave "
+            "it out",
+            column=name,
+        )
+    ascending = different.take(pc.sort_indices(different))
+    return [str(text) for text in texts_of(ascending).to_pylist()]
+
+
+def _column_map(values: Mapping[str, list[str]]) -> dict[str, Any]:
+    """FATE's ColsMap of each column."""
+    return {
+        name: {"values": list(texts), "transformedHeaders": [f"{name}_{text}" for text in texts]}
+        for name, texts in values.items()
+    }
+
+
+def _encoded(table: Table, values: Mapping[str, list[str]]) -> Table:
+    require_columns(table, list(values))
+    made: dict[str, Any] = {}
+    for name in table.schema.columns:
+        columns = {name: table.frame.column(name)}
+        if name in values:
+            columns = _indicators(table, name, values[name])
+        clash = made.keys() & columns.keys()
+        if clash:
+            raise DataProblem(
+                f"encoding {name} makes column {sorted(clash)[0]}, which there is already; "
+                "rename one of them",
+                column=name,
+            )
+        made |= columns
+    return with_columns(table, made)
+
+
+def _indicators(table: Table, name: str, texts: list[str]) -> dict[str, Any]:
+    places = pc.index_in(texts_of(table.frame.column(name)), value_set=pa.array(texts, pa.string()))
+    rows = np.asarray(pc.fill_null(places, -1).to_numpy())
+    return {
+        f"{name}_{text}": pa.array((rows == place).astype(np.float64))
+        for place, text in enumerate(texts)
+    }
