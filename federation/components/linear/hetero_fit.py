@@ -18,6 +18,7 @@ from federation.components.linear.batches import (
     whole_batches,
 )
 from federation.components.linear.convergence import LOSS_RULES
+from federation.components.linear.curvature import receive_batch
 from federation.components.linear.fitted import Fitted
 from federation.components.linear.letters import Course, HostBatch, UnfitLetter
 from federation.components.linear.optimizers import first_weights
@@ -27,7 +28,6 @@ from federation.components.linear.rows import Rows, class_name, labels_of
 from federation.components.linear.training import (
     Followed,
     Progress,
-    receive_batch,
     train_as_arbiter,
     train_as_guest,
     train_as_host,
@@ -134,6 +134,8 @@ class GuestFit:
         drawn = is_drawn(rows.count, p)
         batches = [] if drawn else whole_batches(rows.ranks, p, max(widths))
         sizes = [p.batch_size] if drawn else [batch.size for batch in batches]
+        if p.optimizer == "sqn":
+            sizes.append(min(rows.count, p.sqn_param.sample_size))
         check_batches(sizes, widths, [str(peer.party) for peer in ch.hosts])
         return batches
 
@@ -159,6 +161,7 @@ class GuestFit:
             follows=follows,
             stages=list(self.stages),
             stops_early=callbacks.early_stopping_rounds is not None,
+            bends=p.sqn_param.update_interval_L if p.optimizer == "sqn" else 0,
         )
 
     def _followed(self, number: int, aim: float, course: Course) -> Followed:

@@ -35,6 +35,7 @@ class Course(Payload):
         follows: epochs after which the guest measures the model.
         stages: whose rows are scored when it does, and at the end.
         stops_early: whether the guest may end a model by what it measured.
+        bends: steps over which sqn averages weights, before it looks how the loss bends; 0: never.
     """
 
     stage: Literal["fit", "predict"]
@@ -47,6 +48,7 @@ class Course(Payload):
     follows: list[int]
     stages: list[str]
     stops_early: bool
+    bends: int = 0
 
 
 class HostBatch(Payload):
@@ -88,6 +90,8 @@ LINEAR_MESSAGES = (
     Message("residual", (GUEST, HOST), Encrypted, "[d], one a row, encrypted"),
     Message("gradient", (GUEST, ARBITER), Encrypted, "[X^T d / n], one a column and intercept"),
     Message("gradient", (HOST, ARBITER), Encrypted, "[X^T d / n], one a column"),
+    Message("move", (GUEST, ARBITER), np.ndarray, "sqn: the change of the guest's mean weights"),
+    Message("move", (HOST, ARBITER), np.ndarray, "sqn: the change of the host's mean weights"),
     Message("loss", (GUEST, ARBITER), Encrypted, "the mean loss of a batch, encrypted"),
     Message("step", (ARBITER, GUEST), np.ndarray, "what to take off the guest's weights"),
     Message("step", (ARBITER, HOST), np.ndarray, "what to take off the host's weights"),

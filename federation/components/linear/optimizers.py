@@ -8,10 +8,12 @@ With g the gradient, t the epoch from 0, lr = lr0 / sqrt(1 + decay t) (or / (1 +
     adam      m <- 0.9 m + 0.1 g,  v <- 0.999 v + 0.001 g^2       lr m' / (sqrt(v') + 1e-8)
               m' = m / (1 - 0.9^k),  v' = v / (1 - 0.999^k), k steps so far
     nesterov  v' <- 0.9 v - lr g                                  0.9 v - 1.9 v'
+    sqn       lr H g, H the inverse Hessian that the pairs (s, v) of curvature give by the two
+              loops of L-BFGS, (s v / v v) I before them; lr g while there is no pair
 
 New weights are w - step; under L1 then pulled towards 0 by alpha lr0 / sqrt(t + 1), the intercept
 not. FATE divides by sqrt(t), which has no value in its first epoch.
-Source: FATE 1.x federatedml.optim.optimizer.
+Source: FATE 1.x federatedml.optim.optimizer; Byrd et al. 2016, algorithm 2.
 """
 
 from collections.abc import Callable
@@ -21,6 +23,9 @@ import numpy as np
 
 from federation.components.linear.params import LinearModelParams
 from federation.tables.table import Vector
+
+LEAST_BEND = 1e-8
+"""Cosine between s and v below which a pair says nothing but noise."""
 
 
 @dataclass(slots=True)
@@ -32,12 +37,19 @@ class Optimizer:
         rate: the learning rate of an epoch.
         memory: two vectors as long as the gradient, zero at first.
         steps: how many were made.
+        pairs: of a way s and how the gradient changed along it, the latest last; for sqn.
     """
 
     rule: Callable[["Optimizer", Vector, float], Vector]
     rate: Callable[[int], float]
     memory: list[Vector] = field(default_factory=list)
     steps: int = 0
+    pairs: list[tuple[Vector, Vector]] = field(default_factory=list)
+
+    def bend(self, s: Vector, v: Vector, most: int) -> None:
+        """Remember a pair, if the loss bends upwards along it; and at most the last `most`."""
+        if s @ v > LEAST_BEND * float(np.linalg.norm(s) * np.linalg.norm(v)):
+            self.pairs = [*self.pairs, (s, v)][-most:]
 
     def step(self, gradient: Vector, epoch: int) -> Vector:
         """What is to be taken off the weights; shape as the gradient.
@@ -52,9 +64,9 @@ class Optimizer:
         return self.rule(self, gradient, self.rate(epoch))
 
 
-def make_optimizer(p: LinearModelParams) -> Optimizer:
-    """The optimizer that the parameters name, with nothing remembered yet."""
-    return Optimizer(_RULES[p.optimizer], lambda epoch: learning_rate(p, epoch))
+def make_optimizer(p: LinearModelParams, name: str | None = None) -> Optimizer:
+    """The optimizer of that name, or that the parameters name, with nothing remembered yet."""
+    return Optimizer(_RULES[name or p.optimizer], lambda epoch: learning_rate(p, epoch))
 
 
 def learning_rate(p: LinearModelParams, epoch: int) -> float:
@@ -142,10 +154,25 @@ def _nesterov(o: Optimizer, g: Vector, lr: float) -> Vector:
     return np.asarray(0.9 * before - 1.9 * o.memory[0])
 
 
+def _sqn(o: Optimizer, g: Vector, lr: float) -> Vector:
+    if not o.pairs:
+        return lr * g
+    r, taken = g, []
+    for s, v in reversed(o.pairs):
+        taken.append((s @ r) / (s @ v))
+        r = r - taken[-1] * v
+    s, v = o.pairs[-1]
+    r = (s @ v) / (v @ v) * r
+    for (s, v), a in zip(o.pairs, reversed(taken), strict=True):
+        r = r + (a - (v @ r) / (s @ v)) * s
+    return np.asarray(lr * r)
+
+
 _RULES: dict[str, Callable[[Optimizer, Vector, float], Vector]] = {
     "sgd": _sgd,
     "rmsprop": _rmsprop,
     "adagrad": _adagrad,
     "adam": _adam,
     "nesterov_momentum_sgd": _nesterov,
+    "sqn": _sqn,
 }

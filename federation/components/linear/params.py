@@ -15,12 +15,25 @@ from federation.components.common.training import (
 )
 from federation.components.params import Params, choice
 
+FIRST_ORDER = "rmsprop, adam, adagrad, sgd or nesterov_momentum_sgd"
+
 LEAST_BATCH = 10
 """FATE's least batch size."""
 
 
 Optimizers: Any = choice("sgd", "rmsprop", "adam", "adagrad", "nesterov_momentum_sgd", "sqn")
 """Names of the optimizers."""
+
+
+def without_newton(name: str) -> str:
+    """An optimizer, but not sqn.
+
+    Raises:
+        ValueError: it is sqn.
+    """
+    if name == "sqn":
+        raise not_available("the optimizer sqn for this module", f"use {FIRST_ORDER}")
+    return name
 
 
 class InitParam(Params):
@@ -55,12 +68,14 @@ class StepwiseParam(Params):
 
 
 class StochasticQuasiNewtonParam(Params):
-    """What the optimizer sqn would need; accepted, no effect."""
+    """How the optimizer sqn learns the curvature."""
 
-    update_interval_L: int = 3  # noqa: N815  FATE spells it so
-    memory_M: int = 5  # noqa: N815
-    sample_size: int = 5000
-    random_seed: int | None = None
+    update_interval_L: int = Field(  # noqa: N815  FATE spells it so
+        3, ge=1, description="steps between two looks at the curvature"
+    )
+    memory_M: int = Field(5, ge=1, description="how many looks are remembered")  # noqa: N815
+    sample_size: int = Field(5000, ge=1, description="rows that are looked at, drawn anew")
+    random_seed: int | None = Field(None, description="accepted, no effect")
 
 
 class LinearModelParams(WithCallbacks):
@@ -123,15 +138,6 @@ class LinearModelParams(WithCallbacks):
                 renamed.setdefault(new, renamed[old])
         return renamed
 
-    @field_validator("optimizer")
-    @classmethod
-    def _no_quasi_newton(cls, name: str) -> str:
-        if name == "sqn":
-            raise not_available(
-                "the optimizer sqn", "use rmsprop, adam, adagrad, sgd or nesterov_momentum_sgd"
-            )
-        return name
-
     @field_validator("batch_size")
     @classmethod
     def _whole_or_not_tiny(cls, size: int) -> int:
@@ -169,6 +175,8 @@ class PoissonParams(LinearModelParams):
         None, min_length=1, description="the guest's column of exposures, which is no feature then"
     )
 
+    _first_order = field_validator("optimizer")(without_newton)
+
     @property
     def exposure(self) -> str | None:
         """The guest's column of exposures, where there is one."""
@@ -186,3 +194,5 @@ class HomoLogisticParams(LogisticParams):
     aggregate_iters: int = Field(1, ge=1, description="epochs between two averages")
     use_proximal: bool = Field(False, description="pull each party's weights to the average")
     mu: float = Field(0.1, ge=0, description="strength of that pull")
+
+    _first_order = field_validator("optimizer")(without_newton)

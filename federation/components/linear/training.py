@@ -21,11 +21,17 @@ from federation.components.common.following import Following
 from federation.components.component import Report
 from federation.components.linear.batches import Batch, drawn_batch
 from federation.components.linear.convergence import Convergence
+from federation.components.linear.curvature import (
+    Trail,
+    bend_as_arbiter,
+    bend_as_guest,
+    bend_as_host,
+    receive_batch,
+)
 from federation.components.linear.letters import (
     Course,
     Forward,
     HostBatch,
-    UnfitLetter,
     Verdict,
     check_shape,
 )
@@ -77,13 +83,17 @@ async def train_as_guest(
     """
     keeper, random = Keeper(weights), np.random.default_rng()
     course, done, converged = side.course, start, False
+    trail = Trail(course.bends)
     for epoch in range(start, course.epochs):
         here, before = ch.scope("epoch", epoch), weights
         for number, batch in enumerate(batches or [drawn_batch(side.rows.count, side.p, random)]):
             there = here.scope("batch", number)
             if not batches:
                 await there.hosts.send("batch", HostBatch(rows=batch.rows, size=batch.size))
+            move = trail.moved(weights)
             weights = await _guest_batch(there, side, batch, weights, labels=labels, epoch=epoch)
+            if move is not None:
+                await bend_as_guest(there.scope("curvature"), side, move)
         converged = await side.at_rest(here, before, weights)
         verdict = await _measured(here, side, weights, followed, epoch)
         keeper.take(weights, epoch, verdict)
@@ -107,13 +117,16 @@ async def train_as_host(
 ) -> Trained:
     """A host's side of one model; arguments as the guest's."""
     keeper, course = Keeper(weights), side.course
-    done, converged = start, False
+    trail, done, converged = Trail(course.bends), start, False
     for epoch in range(start, course.epochs):
         here, before = ch.scope("epoch", epoch), weights
         for number in range(course.batches):
             there = here.scope("batch", number)
             batch = batches[number] if batches else await receive_batch(there, side.rows)
+            move = trail.moved(weights)
             weights = await _host_batch(there, side, batch, weights, epoch)
+            if move is not None:
+                await bend_as_host(there.scope("curvature"), side, move)
         converged = await side.at_rest(here, before, weights)
         verdict = None
         if epoch in course.follows:
@@ -145,16 +158,20 @@ async def train_as_arbiter(
     Args:
         metric: name of the loss among the metrics.
     """
-    optimizer, convergence = make_optimizer(p), Convergence(course.rule, p.tol)
+    optimizer = make_optimizer(p, "sqn" if course.bends else p.optimizer)
+    convergence = Convergence(course.rule, p.tol)
     losses: list[float] = []
-    best_loss: float | None = None
+    trail, best_loss = Trail(course.bends), None
     done, converged, best = start, False, -1
     for epoch in range(start, course.epochs):
         here = ch.scope("epoch", epoch)
-        found = [
-            await _arbiter_batch(here.scope("batch", number), course, private, optimizer, epoch)
-            for number in range(course.batches)
-        ]
+        found = []
+        for number in range(course.batches):
+            there = here.scope("batch", number)
+            found.append(await _arbiter_batch(there, course, private, optimizer, epoch))
+            if trail.moved(optimizer.memory[0]) is not None:
+                there = there.scope("curvature")
+                await bend_as_arbiter(there, private, optimizer, p.sqn_param.memory_M)
         if course.loss:
             losses.append(float(np.mean(found)))
             report.metric(
@@ -171,20 +188,6 @@ async def train_as_arbiter(
         if converged or (verdict and verdict.stop):
             break
     return Trained(np.empty(0), done, converged, best, tuple(losses), best_loss=best_loss)
-
-
-async def receive_batch(ch: Channel, rows: Rows) -> HostBatch:
-    """Which rows the guest takes next.
-
-    Raises:
-        UnfitLetter: they are not rows of this party, in order.
-    """
-    batch: HostBatch = await ch.guest.receive("batch")
-    taken = np.arange(rows.count) if batch.rows is None else batch.rows
-    fits = taken.ndim == 1 and taken.dtype == np.int64 and 0 < batch.size <= len(taken)
-    if not fits or taken[0] < 0 or taken[-1] >= rows.count or np.any(np.diff(taken) <= 0):
-        raise UnfitLetter("batch", ch.guest.party)
-    return batch
 
 
 async def _guest_batch(

@@ -4,7 +4,7 @@ import jsonschema
 import pytest
 
 from federation.components.linear.hetero_lr import hetero_lr
-from federation.components.linear.params import LogisticParams
+from federation.components.linear.params import HomoLogisticParams, LogisticParams, PoissonParams
 from federation.errors import InvalidParameters
 
 SEED_CONF = {
@@ -43,7 +43,7 @@ def test_every_problem_is_told_at_its_path() -> None:
     wrong = {
         "penalti": "L2",
         "penalty": "L3",
-        "optimizer": "sqn",
+        "optimizer": "newton",
         "batch_size": 9,
         "cv_param": {"need_cv": True, "n_split": 3},
         "stepwise_param": {"need_stepwise": True},
@@ -72,9 +72,15 @@ def test_every_problem_is_told_at_its_path() -> None:
     }
     assert told["penalti"].endswith("did you mean 'penalty'?")
     assert told["cv_param.n_split"].endswith("did you mean 'n_splits'?")
-    assert "sqn is not available in this version" in told["optimizer"]
+    assert "not 'newton'" in told["optimizer"]
     assert "not available in this version" in told["cv_param.need_cv"]
     assert told["init_param.init_method"].endswith("did you mean 'zeros'?")
+
+
+@pytest.mark.parametrize("params", [PoissonParams, HomoLogisticParams])
+def test_modules_without_a_fixed_curvature_refuse_sqn(params: type[LogisticParams]) -> None:
+    with pytest.raises(InvalidParameters, match="optimizer: the optimizer sqn for this module"):
+        params.parse({"optimizer": "SQN"})
 
 
 def test_early_stopping_needs_validations() -> None:

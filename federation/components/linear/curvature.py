@@ -1,0 +1,146 @@
+"""How the loss bends along the way the weights have gone, for the optimizer sqn.
+
+With w~ the mean of the weights over L steps, and w~' that of the L steps before:
+
+    s = w~ - w~'                                    each party its own part
+    host     u = share(X_h s_h)        [u]          -> guest
+    guest    d = sum(u) + share(X_g s_g)    [d]     -> host
+    each     s, [v] = [X^T d / n + alpha s]         -> arbiter
+
+over rows that the guest draws. s and v are 2**20 times as large here, for precision's sake; the
+arbiter's rule does not change with their length. d depends on features and weights, not on labels.
+Learns: the arbiter s, which it could tell from its own steps, and v. A host which rows were drawn;
+batches that would be too small for its width are refused before.
+Source: Byrd, Hansen, Nocedal, Singer 2016; FATE 1.x hetero_sqn_gradient.
+"""
+
+import asyncio
+from dataclasses import dataclass
+
+import numpy as np
+
+from federation.channel import Channel
+from federation.components.linear.letters import Forward, HostBatch, UnfitLetter, check_shape
+from federation.components.linear.optimizers import Optimizer, penalty_gradient
+from federation.components.linear.parts import Side, mean_product
+from federation.components.linear.rows import Rows
+from federation.crypto import Encrypted, PrivateKey
+from federation.tables.table import Matrix, Vector
+
+SCALE = 2.0**20
+"""Ways are short; so many times as long they keep their digits in fixed point."""
+
+
+@dataclass(slots=True)
+class Trail:
+    """The way a party's weights have gone.
+
+    Attributes:
+        every: steps over which weights are averaged; 0 for no trail.
+        steps: how many were made.
+    """
+
+    every: int
+    steps: int = 0
+    _sum: Vector | None = None
+    _last: Vector | None = None
+
+    def moved(self, weights: Vector) -> Vector | None:
+        """Take the weights a step started from; `s` where a mean is full and has one before it."""
+        if not self.every:
+            return None
+        self.steps += 1
+        self._sum = weights if self._sum is None else self._sum + weights
+        if self.steps % self.every:
+            return None
+        before, self._last, self._sum = self._last, self._sum / self.every, None
+        return None if before is None else SCALE * (self._last - before)
+
+
+async def bend_as_guest(ch: Channel, side: Side, move: Vector) -> None:
+    """Draw rows, and help everyone to their part of v.
+
+    Args:
+        move: shape (d,), the guest's part of s.
+
+    Raises:
+        UnfitLetter: a host's share is not one number a row.
+    """
+    count, size = side.rows.count, min(side.rows.count, side.p.sqn_param.sample_size)
+    taken = None if size == count else np.sort(np.random.default_rng().permutation(count)[:size])
+    await ch.hosts.send("batch", HostBatch(rows=taken, size=size))
+    matrix = _picked(side, taken)
+    forwards: list[Forward] = await ch.hosts.gather("forward")
+    for host, forward in zip(ch.hosts, forwards, strict=True):
+        check_shape(forward.share, (size,), "forward", host.party)
+    weight = side.rows.weight
+
+    def bent() -> Encrypted:
+        total = forwards[0].share
+        for forward in forwards[1:]:
+            total = total + forward.share
+        total = total + side.link.share(matrix @ move)
+        if weight is not None:
+            total = total * (weight if taken is None else weight[taken])
+        return total.refreshed()
+
+    d = await asyncio.to_thread(bent)
+    await ch.hosts.send("residual", d)
+    await _told(ch, side, matrix, d, move)
+
+
+async def bend_as_host(ch: Channel, side: Side, move: Vector) -> None:
+    """Give the own share, and send the own part of v.
+
+    Args:
+        move: shape (d,), the host's part of s.
+    """
+    batch = await receive_batch(ch, side.rows)
+    matrix = _picked(side, batch.rows)
+    share = await side.encrypted(side.link.share(matrix @ move))
+    await ch.guest.send("forward", Forward(share=share, loss=None))
+    d: Encrypted = await ch.guest.receive("residual")
+    check_shape(d, (len(matrix),), "residual", ch.guest.party)
+    await _told(ch, side, matrix, d, move)
+
+
+async def bend_as_arbiter(
+    ch: Channel, private: PrivateKey, optimizer: Optimizer, most: int
+) -> None:
+    """Take s and v of all parties, and remember them for later steps.
+
+    Args:
+        most: how many pairs the optimizer keeps.
+    """
+    peers = [ch.guest, *ch.hosts]
+    moves: list[Vector] = await asyncio.gather(*(peer.receive("move") for peer in peers))
+    letters = await asyncio.gather(*(peer.receive("gradient") for peer in peers))
+    parts = [await asyncio.to_thread(private.decrypt, letter) for letter in letters]
+    for peer, move, part in zip(peers, moves, parts, strict=True):
+        check_shape(move, part.shape, "move", peer.party)
+    optimizer.bend(np.concatenate(moves), np.concatenate(parts), most)
+
+
+async def receive_batch(ch: Channel, rows: Rows) -> HostBatch:
+    """Which rows the guest takes next.
+
+    Raises:
+        UnfitLetter: they are not rows of this party, in order.
+    """
+    batch: HostBatch = await ch.guest.receive("batch")
+    taken = np.arange(rows.count) if batch.rows is None else batch.rows
+    fits = taken.ndim == 1 and taken.dtype == np.int64 and 0 < batch.size <= len(taken)
+    if not fits or taken[0] < 0 or taken[-1] >= rows.count or np.any(np.diff(taken) <= 0):
+        raise UnfitLetter("batch", ch.guest.party)
+    return batch
+
+
+async def _told(ch: Channel, side: Side, matrix: Matrix, d: Encrypted, move: Vector) -> None:
+    bent = await asyncio.to_thread(mean_product, matrix, d, len(matrix))
+    pull = penalty_gradient(move, side.p, intercept=side.intercept)
+    await ch.arbiter.send("move", move)
+    await ch.arbiter.send("gradient", bent + pull)
+
+
+def _picked(side: Side, taken: "np.ndarray | None") -> Matrix:
+    return side.matrix if taken is None else side.matrix[taken]

@@ -1,0 +1,124 @@
+"""The optimizer sqn: its rule by itself, and over sealed channels against pooled rows."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from federation.components.linear.batches import BatchTooSmall
+from federation.components.linear.curvature import SCALE, Trail
+from federation.components.linear.hetero_linr import hetero_linr
+from federation.components.linear.hetero_lr import hetero_lr
+from federation.components.linear.optimizers import make_optimizer
+from federation.components.linear.params import LogisticParams
+from federation.errors import InvalidParameters
+
+CONF = {
+    "optimizer": "sqn",
+    "learning_rate": 0.5,
+    "alpha": 0.1,
+    "max_iter": 7,
+    "sqn_param": {"update_interval_L": 2, "memory_M": 1},
+}
+
+
+def pooled(split: Any, *, bend: float, shift: Any) -> Any:
+    """Seven steps on all columns, written down from Byrd et al.; the latest pair alone counts."""
+    X, free = split.pooled, np.ones(split.pooled.shape[1])
+    free[split.guest.shape[1]] = 0
+    H = bend * X.T @ X / len(X) + 0.1 * np.diag(free)
+    w, inverse = np.zeros(len(free)), None
+    seen: list[Any] = []
+    means: list[Any] = []
+    for t in range(7):
+        g = X.T @ (bend * (X @ w) - shift) / len(X) + 0.1 * free * w
+        seen.append(w)
+        w = w - 0.5 / np.sqrt(1 + t) * (g if inverse is None else inverse @ g)
+        if len(seen) == 2:
+            means, seen = [*means, np.mean(seen, axis=0)], []
+            if len(means) > 1:
+                s = means[-1] - means[-2]
+                v = H @ s
+                V = np.eye(len(w)) - np.outer(v, s) / (s @ v)
+                inverse = V.T @ V * (s @ v) / (v @ v) + np.outer(s, s) / (s @ v)
+    return w
+
+
+async def test_logistic_regression_ends_at_the_weights_of_the_pooled_rows(
+    play: Any, bench: Any
+) -> None:
+    split = bench.drawn(15, [2, 3])
+    played = await play(hetero_lr, {**bench.quiet, **CONF}, split.ports())
+    expected = pooled(split, bend=0.25, shift=split.label - 0.5)
+    np.testing.assert_allclose(bench.weights(played)[0], expected, atol=1e-6)
+    moves = [row for row in played.ledger if row.tag == "move"]
+    assert {row.receiver for row in moves} == {str(bench.arbiter)}
+    assert len(moves) == 4
+
+
+async def test_linear_regression_of_two_hosts_ends_there_too(play: Any, bench: Any) -> None:
+    split = bench.drawn(15, [1, 2, 1])
+    conf = {**bench.quiet, **CONF, "early_stop": "weight_diff"}
+    played = await play(hetero_linr, conf, split.ports())
+    expected = pooled(split, bend=1.0, shift=split.label)
+    np.testing.assert_allclose(bench.weights(played, hosts=2)[0], expected, atol=1e-6)
+
+
+async def test_a_sample_no_larger_than_a_hosts_width_is_refused(play: Any, bench: Any) -> None:
+    conf = {**bench.quiet, **CONF, "sqn_param": {"sample_size": 3}}
+    with pytest.raises(BatchTooSmall, match="a batch of 3 rows"):
+        await play(hetero_lr, conf, bench.drawn(15, [2, 3]).ports())
+
+
+async def test_a_drawn_sample_leads_close_to_where_all_rows_do(play: Any, bench: Any) -> None:
+    split = bench.drawn(15, [1, 1])
+    conf = {**bench.quiet, **CONF, "max_iter": 5}
+    drawn = {**conf, "sqn_param": {"update_interval_L": 2, "sample_size": 12}}
+    played = await play(hetero_lr, drawn, split.ports())
+    sent = [r.shape for r in played.ledger if r.tag == "residual" and "curvature" in str(r.scope)]
+    assert sent == ["12 encrypted"]
+    whole = await play(hetero_lr, conf, split.ports())
+    np.testing.assert_allclose(bench.weights(played), bench.weights(whole), atol=0.1)
+
+
+def test_with_enough_pairs_a_step_of_a_quadratic_ends_at_its_minimum() -> None:
+    draw = np.random.default_rng(2)
+    root = draw.normal(size=(4, 4))
+    H = root @ root.T + np.eye(4)
+    optimizer = make_optimizer(LogisticParams.parse({"optimizer": "sqn", "learning_rate": 1.0}))
+    w, g = draw.normal(size=4), np.zeros(4)
+    eigen = np.linalg.eigh(H)[1].T
+    for s in eigen:
+        optimizer.bend(s, H @ s, 4)
+    g = H @ w
+    np.testing.assert_allclose(optimizer.step(g, 0), w)
+
+
+def test_a_pair_along_which_the_loss_does_not_bend_is_forgotten() -> None:
+    optimizer = make_optimizer(LogisticParams.parse({"optimizer": "sqn"}))
+    s = np.array([1.0, 0.0])
+    optimizer.bend(s, -s, 5)
+    optimizer.bend(s, np.array([0.0, 1.0]), 5)
+    optimizer.bend(np.zeros(2), np.zeros(2), 5)
+    assert optimizer.pairs == []
+
+
+def test_a_trail_needs_two_full_means() -> None:
+    trail = Trail(2)
+    moves = [trail.moved(np.array([float(k)])) for k in range(6)]
+    assert [None if move is None else float(move[0]) / SCALE for move in moves] == [
+        None,
+        None,
+        None,
+        2.0,
+        None,
+        2.0,
+    ]
+    assert Trail(0).moved(np.ones(1)) is None
+
+
+def test_sqn_params_are_checked() -> None:
+    wrong = {"update_interval_L": 0, "memory_M": 0, "sample_size": 0, "memory": 1}
+    with pytest.raises(InvalidParameters) as refused:
+        LogisticParams.parse({"sqn_param": wrong})
+    assert {p.path for p in refused.value.problems} == {f"sqn_param.{name}" for name in wrong}
