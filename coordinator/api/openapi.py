@@ -3,6 +3,7 @@
 Source: OpenAPI Specification 3.1.1; schemas are JSON Schema 2020-12.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +51,11 @@ def _operation(dialect: "Dialect", route: "Route") -> dict[str, Any]:
             "200": {"description": "the answer, also for most errors", "content": content}
         },
     }
+    if variables := re.findall(r"{(\w+)}", route.path):
+        operation["parameters"] = [
+            {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+            for name in variables
+        ]
     if route.body:
         schema = _schema(route.body)
         operation["requestBody"] = {

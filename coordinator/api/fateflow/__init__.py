@@ -8,6 +8,7 @@ from coordinator.api.fateflow import (
     routes_model,
     routes_refused,
     routes_tracking,
+    routes_world,
 )
 from coordinator.api.fateflow.envelope import ANSWER, says_no
 
@@ -20,6 +21,7 @@ DIALECT = Dialect(
         *routes_tracking.ROUTES,
         *routes_graph.ROUTES,
         *routes_model.ROUTES,
+        *routes_world.ROUTES,
         *routes_refused.ROUTES,
     ),
     says_no=says_no,
