@@ -11,9 +11,12 @@ from federation.spec.catalogue import ModuleDecl
 @cache
 def components() -> Mapping[str, Component]:
     """All components by module name, aliases included."""
+    from federation.components.features.column_expand import column_expand
     from federation.components.features.data_transform import data_io, data_transform
     from federation.components.features.imputation import feature_imputation
+    from federation.components.features.label_transform import label_transform
     from federation.components.features.one_hot import one_hot_encoder
+    from federation.components.features.sample_weight import sample_weight
     from federation.components.features.scale import feature_scale
     from federation.components.linear.hetero_linr import hetero_linr
     from federation.components.linear.hetero_lr import hetero_lr
@@ -30,9 +33,12 @@ def components() -> Mapping[str, Component]:
         upload,
         data_io,
         data_transform,
+        column_expand,
         feature_imputation,
         feature_scale,
+        label_transform,
         one_hot_encoder,
+        sample_weight,
         intersection,
         hetero_lr,
         hetero_linr,

@@ -1,0 +1,112 @@
+"""ColumnExpand: further columns that hold the same value in every row.
+
+Works on rows as uploaded, where FATE has it, and on instances. Later rows get the columns of the
+model. Local, nothing is sent. Learns: nobody anything. Source: FATE 1.x ColumnExpand.
+"""
+
+from typing import Annotated, Any
+
+import pyarrow as pa
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
+
+from federation.channel import Channel
+from federation.components.common.training import as_list
+from federation.components.component import Component, JobFacts, Model, Result
+from federation.components.features.columns import Names, remade
+from federation.components.params import Params, choice
+from federation.errors import DataProblem
+from federation.spec.catalogue import Slot
+from federation.spec.party import GUEST, HOST
+from federation.tables import Table, TableKind
+
+
+class ColumnExpandParams(Params):
+    """FATE's ColumnExpandParam."""
+
+    append_header: Names | None = Field(None, description="names of the new columns")
+    method: choice("manual") = "manual"  # type: ignore[valid-type]
+    fill_value: Annotated[list[float | int | str], BeforeValidator(as_list)] = Field(
+        [1e-8], description="one value, or one for each new column"
+    )
+    need_run: bool = Field(True, description="false hands the input through")
+
+    @field_validator("append_header")
+    @classmethod
+    def _names_differ(cls, names: list[str] | None) -> list[str] | None:
+        if names is not None and (len(set(names)) < len(names) or "" in names):
+            raise ValueError("names a column twice, or not at all")
+        return names
+
+    @field_validator("fill_value")
+    @classmethod
+    def _one_or_one_each(cls, values: list[Any], info: ValidationInfo) -> list[Any]:
+        count = len(info.data.get("append_header") or ())
+        if "append_header" in info.data and len(values) not in (1, count):
+            raise ValueError(f"has {len(values)} values for {count} new columns")
+        return values
+
+
+column_expand = Component(
+    "ColumnExpand",
+    ColumnExpandParams,
+    class_name="ColumnExpandParam",
+    inputs=(Slot("data"),),
+    model_in=True,
+    model_out=True,
+)
+
+
+@column_expand.on(GUEST, HOST)
+async def expand(
+    ch: Channel,
+    p: ColumnExpandParams,
+    *,
+    data: Table | None,
+    model: Model | None,
+    facts: JobFacts,
+) -> Result:
+    """The rows with the new columns at their end."""
+    if data is None:
+        raise DataProblem("no table is bound to this component's input data")
+    if model is not None:
+        state = model.state
+        return Result(data=(_expanded(data, state["names"], state["values"]),), model=model)
+    names = list(p.append_header or ())
+    values = p.fill_value * len(names) if len(p.fill_value) == 1 else list(p.fill_value)
+    table = _expanded(data, names, values)
+    meta = {
+        "appendHeader": names,
+        "method": p.method,
+        "fillValue": [str(value) for value in p.fill_value],
+        "needRun": p.need_run,
+    }
+    state = {"names": names, "values": values}
+    param = {"header": list(table.schema.columns)}
+    return Result(data=(table,), model=Model("ColumnExpand", meta, param, state, facts.component))
+
+
+def _expanded(table: Table, names: list[str], values: list[Any]) -> Table:
+    """The table with constant columns: text in raw rows, else numbers where they are.
+
+    Raises:
+        DataProblem: a column of that name is there.
+    """
+    there = [name for name in names if name in table.schema.header]
+    if there:
+        raise DataProblem(
+            f"the table has columns {', '.join(there)} already; choose other names in "
+            "append_header",
+            columns=there,
+        )
+    return remade(
+        table,
+        {
+            name: _constant(value, table.rows, table.schema.kind)
+            for name, value in zip(names, values, strict=True)
+        },
+    )
+
+
+def _constant(value: Any, rows: int, kind: TableKind) -> pa.Array:
+    text = kind is TableKind.RAW or isinstance(value, str)
+    return pa.repeat(pa.scalar(str(value) if text else float(value)), rows)
