@@ -20,7 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from coordinator.api.dialect import mount
 from coordinator.api.fateflow import DIALECT as FATEFLOW
-from coordinator.api.keys import JOBS, MODELS, PARTIES, PUBLIC_URL, TABLES, TRACKING
+from coordinator.api.keys import JOBS, MODELS, PARTIES, PUBLIC_URL, TABLES, TAGS, TRACKING
 from coordinator.dispatch.agents import LinkedAgents
 from coordinator.dispatch.clock import Alarm
 from coordinator.dispatch.handshake import Guard
@@ -33,6 +33,7 @@ from coordinator.domain.deployment import Models
 from coordinator.domain.jobs import Jobs
 from coordinator.domain.parties import Parties
 from coordinator.domain.tables import Tables
+from coordinator.domain.tags import Tags
 from coordinator.domain.tracking import Tracking
 from coordinator.settings import Settings
 from coordinator.store import SqlStore, open_store
@@ -148,6 +149,7 @@ class Coordinator:
         )
         app[JOBS], app[PARTIES] = jobs, parties
         app[MODELS] = Models(store, agents, now_ms, jobs.next_id)
+        app[TAGS] = Tags(store, now_ms)
         app[TRACKING], app[TABLES] = Tracking(store, agents), Tables(store, agents)
         app.router.add_get(LINK_PATH, links.endpoint)
         app.router.add_post("/agent/v1/join", join_handler(parties))

@@ -21,6 +21,7 @@ from coordinator.domain.records import (
     PartyRecord,
     PendingOrder,
     TableRecord,
+    Tag,
     Task,
     TaskFilter,
 )
@@ -214,6 +215,37 @@ class ModelRows(Protocol):
         """Deployed versions (of one training), newest first."""
 
 
+class TagRows(Protocol):
+    """Words that people put on models."""
+
+    async def add(self, name: str, description: str, now_ms: int) -> bool:
+        """Keep a new tag; False if there is one of that name."""
+
+    async def all(self) -> list[Tag]:
+        """Every tag, newest first."""
+
+    async def find(self, name: str) -> Tag | None:
+        """The tag of that name."""
+
+    async def change(self, name: str, new_name: str, description: str) -> None:
+        """Give a tag another name and description; models keep it."""
+
+    async def drop(self, name: str) -> bool:
+        """Forget a tag, at all models too; False if there was none."""
+
+    async def put(self, name: str, model_version: str) -> bool:
+        """Put a tag on a version of a model; False if it is there already."""
+
+    async def take(self, name: str, model_version: str) -> bool:
+        """Take a tag off a version of a model; False if it was not there."""
+
+    async def of_model(self, model_version: str) -> list[Tag]:
+        """Tags of a version of a model, newest first."""
+
+    async def models(self, name: str) -> list[str]:
+        """Versions of models that have a tag, newest first."""
+
+
 class SettingRows(Protocol):
     """Small values the coordinator keeps for itself, such as its identity key."""
 
@@ -239,6 +271,8 @@ class Tx(Protocol):
     def tables(self) -> TableRows: ...
     @property
     def models(self) -> ModelRows: ...
+    @property
+    def tags(self) -> TagRows: ...
     @property
     def settings(self) -> SettingRows: ...
 

@@ -194,6 +194,19 @@ class Deployment:
 
 
 @dataclass(frozen=True, slots=True)
+class Tag:
+    """A word that people put on models.
+
+    Attributes:
+        models: how many versions of models have it.
+    """
+
+    name: str
+    description: str
+    models: int
+
+
+@dataclass(frozen=True, slots=True)
 class TableRecord:
     """A table some party has, as far as the coordinator was told."""
 

@@ -254,6 +254,21 @@ tables = sa.Table(
     sa.Index(None, "namespace", "name"),
 )
 
+tags = sa.Table(
+    "tags",
+    METADATA,
+    sa.Column("name", Name, primary_key=True),
+    sa.Column("description", Name, nullable=False),
+    sa.Column("created_ms", sa.BigInteger, nullable=False),
+)
+
+model_tags = sa.Table(
+    "model_tags",
+    METADATA,
+    sa.Column("tag", Name, primary_key=True),
+    sa.Column("model_version", Name, primary_key=True, index=True),
+)
+
 parties = sa.Table(
     "parties",
     METADATA,

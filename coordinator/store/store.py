@@ -20,6 +20,7 @@ from coordinator.store.outbox import SqlOutbox
 from coordinator.store.parties import SqlParties
 from coordinator.store.schema import events
 from coordinator.store.tables import SqlSettings, SqlTables
+from coordinator.store.tags import SqlTags
 from coordinator.store.tracking import SqlTracking
 from coordinator.store.transaction import Memory, Transaction
 
@@ -34,6 +35,7 @@ class SqlTx:
         self.parties = SqlParties(transaction)
         self.tables = SqlTables(transaction)
         self.models = SqlModels(transaction)
+        self.tags = SqlTags(transaction)
         self.settings = SqlSettings(transaction)
 
 

@@ -14,7 +14,7 @@ from aiohttp import web
 
 from coordinator.api.dialect import mount
 from coordinator.api.fateflow import DIALECT
-from coordinator.api.keys import JOBS, MODELS, PARTIES, PUBLIC_URL, TABLES, TRACKING
+from coordinator.api.keys import JOBS, MODELS, PARTIES, PUBLIC_URL, TABLES, TAGS, TRACKING
 from coordinator.client import FlowClient
 from coordinator.domain.deployment import Models
 from coordinator.domain.jobs import Jobs
@@ -22,6 +22,7 @@ from coordinator.domain.parties import Parties
 from coordinator.domain.ports import wall_clock
 from coordinator.domain.records import PartyRecord
 from coordinator.domain.tables import Tables
+from coordinator.domain.tags import Tags
 from coordinator.domain.tracking import Tracking
 from coordinator.store import SqlStore, open_store
 from federation.errors import PartyNotConnected
@@ -365,6 +366,7 @@ class LiveCoordinator:
         app[JOBS] = self.agents.jobs = Jobs(store, self.agents, wall_clock)
         app[TRACKING], app[TABLES] = Tracking(store, self.agents), Tables(store, self.agents)
         app[MODELS] = Models(store, self.agents, wall_clock, self.agents.jobs.next_id)
+        app[TAGS] = Tags(store, wall_clock)
         app[PARTIES] = Parties(store, b"c" * 32, wall_clock)
         app[PUBLIC_URL] = "http://coordinator.example"
         mount(app, [DIALECT])

@@ -7,6 +7,7 @@ from coordinator.api.fateflow import (
     routes_job,
     routes_model,
     routes_refused,
+    routes_tags,
     routes_tracking,
     routes_world,
 )
@@ -21,6 +22,7 @@ DIALECT = Dialect(
         *routes_tracking.ROUTES,
         *routes_graph.ROUTES,
         *routes_model.ROUTES,
+        *routes_tags.ROUTES,
         *routes_world.ROUTES,
         *routes_refused.ROUTES,
     ),
