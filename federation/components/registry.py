@@ -23,14 +23,21 @@ def components() -> Mapping[str, Component]:
     from federation.components.linear.hetero_poisson import hetero_poisson
     from federation.components.linear.homo_lr import homo_lr
     from federation.components.statistics.evaluation import evaluation
+    from federation.components.tables.data_split import hetero_data_split, homo_data_split
     from federation.components.tables.intersection import intersection
     from federation.components.tables.reader import reader
+    from federation.components.tables.sample import federated_sample
+    from federation.components.tables.union import union
     from federation.components.tables.upload import upload
     from federation.components.toys.secure_add import secure_add
 
     every = (
         reader,
         upload,
+        union,
+        federated_sample,
+        hetero_data_split,
+        homo_data_split,
         data_io,
         data_transform,
         column_expand,
