@@ -22,7 +22,9 @@ def components() -> Mapping[str, Component]:
     from federation.components.linear.hetero_lr import hetero_lr
     from federation.components.linear.hetero_poisson import hetero_poisson
     from federation.components.linear.homo_lr import homo_lr
+    from federation.components.statistics.data_statistics import data_statistics
     from federation.components.statistics.evaluation import evaluation
+    from federation.components.statistics.scorecard import scorecard
     from federation.components.tables.data_split import hetero_data_split, homo_data_split
     from federation.components.tables.intersection import intersection
     from federation.components.tables.reader import reader
@@ -51,7 +53,9 @@ def components() -> Mapping[str, Component]:
         hetero_linr,
         hetero_poisson,
         homo_lr,
+        data_statistics,
         evaluation,
+        scorecard,
         secure_add,
     )
     return {name: c for c in every for name in (c.module, *c.aliases)}
