@@ -79,13 +79,13 @@ class PredictParam(Params):
 
 
 class CrossValidationParam(Params):
-    """Cross validation, which this version does not have: only need_cv false is accepted."""
+    """Cross validation, for components that do not have it: only need_cv false is accepted."""
 
     n_splits: int = Field(5, ge=2, description="folds")
     mode: choice("hetero", "homo") = "hetero"  # type: ignore[valid-type]
     role: choice("guest", "host", "arbiter") = "guest"  # type: ignore[valid-type]
     shuffle: bool = True
-    random_seed: int = 1
+    random_seed: int = Field(1, ge=0, lt=1 << 32, description="seed of the shuffle")
     need_cv: bool = Field(False, description="true is refused: not available in this version")
     output_fold_history: bool = True
     history_value_type: choice("score", "instance") = "score"  # type: ignore[valid-type]
@@ -96,6 +96,22 @@ class CrossValidationParam(Params):
         if wanted:
             raise not_available("cross validation", "set need_cv to false")
         return wanted
+
+
+class FoldsParam(CrossValidationParam):
+    """Cross validation, for components that have it."""
+
+    need_cv: bool = Field(False, description="train once for each fold, and keep no model")
+
+    @field_validator("need_cv")
+    @classmethod
+    def _not_yet(cls, wanted: bool) -> bool:
+        return wanted
+
+    @property
+    def folds(self) -> int:
+        """How many folds are wanted, 0 without cross validation."""
+        return self.n_splits if self.need_cv else 0
 
 
 class FollowingParam(Params):

@@ -121,17 +121,17 @@ async def bend_as_arbiter(
     optimizer.bend(np.concatenate(moves), np.concatenate(parts), most)
 
 
-async def receive_batch(ch: Channel, rows: Rows) -> HostBatch:
+async def receive_batch(ch: Channel, rows: Rows, tag: str = "batch") -> HostBatch:
     """Which rows the guest takes next.
 
     Raises:
         UnfitLetter: they are not rows of this party, in order.
     """
-    batch: HostBatch = await ch.guest.receive("batch")
+    batch: HostBatch = await ch.guest.receive(tag)
     taken = np.arange(rows.count) if batch.rows is None else batch.rows
     fits = taken.ndim == 1 and taken.dtype == np.int64 and 0 < batch.size <= len(taken)
     if not fits or taken[0] < 0 or taken[-1] >= rows.count or np.any(np.diff(taken) <= 0):
-        raise UnfitLetter("batch", ch.guest.party)
+        raise UnfitLetter(tag, ch.guest.party)
     return batch
 
 

@@ -183,15 +183,14 @@ async def fit_as_host(
     kind: type[Fitted],
     ch: Channel,
     p: LinearModelParams,
+    course: Course,
+    *,
     stages: dict[str, Rows],
     before: Fitted | None,
-    *,
     report: Report,
 ) -> Fitted:
     """A host's side of the whole training, and its scores for the predictions after it."""
     rows = stages[TRAIN]
-    await ch.guest.send("width", rows.width)
-    course = await receive_course(ch, "fit")
     absent = [stage for stage in course.stages if stage not in stages]
     if absent:
         raise DataProblem(

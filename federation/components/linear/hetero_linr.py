@@ -22,7 +22,8 @@ arbiter that pools with nobody.
 
 Row weights, where the table carries them, multiply d and not the loss. With several hosts there is
 no loss (it would need products of two hosts' scores), so early_stop is weight_diff there. The
-optimizer sqn also exchanges what stands in the header of curvature.
+optimizer sqn also exchanges what stands in the header of curvature, and a cross validation shows a
+host which rows each fold leaves out.
 Exact up to the fixed point: weights as of the same steps on pooled rows within 1e-6.
 Source: Hardy et al. 2017; FATE 1.x hetero_linear_regression.
 """

@@ -14,7 +14,8 @@ host would need products of two hosts' ciphertexts, so there is one.
 Learns: as in HeteroLinR. The guest sees the host's scores s_h in clear for every row that is
 predicted or measured, so at the end for training rows too; the arbiter every gradient and the loss;
 the host its steps and which rows make a batch. Neither exposures nor their column's name leave the
-guest. Row weights, where the table carries them, multiply d and not the loss.
+guest. A cross validation shows the host which rows each fold leaves out.
+Row weights, where the table carries them, multiply d and not the loss.
 Exact up to the fixed point: weights as of the same steps on pooled rows within 1e-6.
 Source: FATE 1.x hetero_poisson_regression.
 """

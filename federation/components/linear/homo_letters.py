@@ -21,6 +21,7 @@ class Rounds(Payload):
         rule: how convergence is told.
         follows: epochs after which the guest measures the model.
         stops_early: whether the guest may end a model by what it measured.
+        folds: of a cross validation, each of which has its own rounds; 0: none.
     """
 
     stage: Literal["fit", "predict"]
@@ -31,6 +32,7 @@ class Rounds(Payload):
     rule: str
     follows: list[int]
     stops_early: bool
+    folds: int = 0
 
     def is_round(self, epoch: int) -> bool:
         """Whether the models are averaged after that epoch, counted from 0."""

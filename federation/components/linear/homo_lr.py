@@ -21,20 +21,32 @@ Learns:
   all parties, and whether the guest's metrics got worse. Rows, labels and predictions stay at home.
 Parties that follow the protocol are assumed; all must stay until the end.
 
-Every party predicts its own rows alone. With one batch an epoch and sgd the result is that of
-gradient descent on pooled rows. Equal to the same steps in the clear within 1e-6.
+Every party predicts its own rows alone, and parts them into the folds of a cross validation alone.
+With one batch an epoch and sgd the result is that of gradient descent on pooled rows. Equal to the
+same steps in the clear within 1e-6.
 encrypt_param and re_encrypt_batches of FATE before 1.10 have no effect: no party's weights are seen
 by anyone, so hosts need not work on ciphertexts.
 Source: McMahan et al. 2017; Bonawitz et al. 2017; FATE 1.x homo_logistic_regression.
 """
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from federation.channel import Channel
+from federation.components.common.cross_validation import (
+    Fold,
+    Folds,
+    fold_of,
+    fold_reports,
+    held_out,
+)
 from federation.components.common.following import PREDICT, TRAIN, VALIDATE, Following
 from federation.components.component import Component, JobFacts, Model, Report, Result
+from federation.components.linear.fitted import Fitted
+from federation.components.linear.hetero import Inputs
 from federation.components.linear.homo_letters import HOMO_MESSAGES, Rounds, Start
 from federation.components.linear.homo_training import (
     Local,
@@ -91,21 +103,8 @@ async def guest(
     facts: JobFacts,
 ) -> Result:
     """Say how the run goes and train with own rows, or predict them."""
-    before = None if model is None else HomoLogistic.restored(model)
-    held_out = validate_data or eval_data
-    if train_data is None:
-        done = _predicted(p, before, test_data or held_out)
-        for peer in ch.all(ARBITER):
-            await peer.send("rounds", _rounds(p, "predict", [], 0))
-        return done
-    stages = _stages(train_data, held_out, None if before is None else before.names)
-    start = await _start(ch, p, stages[TRAIN], before)
-    starts = [0] * len(start.weights) if before is None else [m.iters for m in before.models]
-    rounds = _rounds(p, "fit", starts, start.weights.shape[1])
-    for peer in (ch.arbiter, *ch.hosts):
-        await peer.send("rounds", rounds)
-    await ch.hosts.send("start", start)
-    return await _fit(ch, p, rounds, start, stages, report=report, facts=facts)
+    bound = _bound(train_data, validate_data or eval_data, test_data, model)
+    return await _as_guest(ch, p, bound, report, facts)
 
 
 @homo_lr.on(HOST)
@@ -122,26 +121,75 @@ async def host(
     facts: JobFacts,
 ) -> Result:
     """Train with own rows from where the guest says, or predict them."""
-    held_out = validate_data or eval_data
-    if train_data is None:
-        before = None if model is None else HomoLogistic.restored(model)
-        return _predicted(p, before, test_data or held_out)
-    await ch.guest.send("classes", np.unique(labels_of(rows_of(train_data).label)))
-    rounds: Rounds = await ch.guest.receive("rounds")
-    start: Start = await ch.guest.receive("start")
-    shape = (len(rounds.starts), len(start.names) + start.intercept)
-    if start.weights.shape != shape or rounds.width != shape[1] or rounds.every < 1:
-        raise UnfitLetter("start", ch.guest.party)
-    stages = _stages(train_data, held_out, tuple(start.names))
-    return await _fit(ch, p, rounds, start, stages, report=report, facts=facts)
+    bound = _bound(train_data, validate_data or eval_data, test_data, model)
+    return await _as_host(ch, p, bound, report, facts)
 
 
 @homo_lr.on(ARBITER)
 async def arbiter(ch: Channel, p: HomoLogisticParams, *, report: Report, facts: JobFacts) -> Result:
     """Average what the parties found; nothing to do for a prediction."""
+    return await _as_arbiter(ch, p, report, facts)
+
+
+async def _as_guest(
+    ch: Channel, p: HomoLogisticParams, bound: Inputs, report: Report, facts: JobFacts
+) -> Result:
+    """The guest's share of a run."""
+    everyone = (*ch.all(ARBITER), *ch.hosts)
+    if bound.train is None:
+        done = _predicted(p, bound)
+        for peer in ch.all(ARBITER):
+            await peer.send("rounds", _rounds(p, "predict", [], 0))
+        return done
+    if p.cv_param.need_cv:
+        await ch.hosts.gather("classes")
+        for peer in everyone:
+            await peer.send("rounds", _rounds(p, "fit", [], 0, folds=p.cv_param.folds))
+        return await _folds(_as_guest, ch, p, bound, report, facts=facts)
+    before = bound.before
+    stages = _stages(bound, None if before is None else before.names)
+    start = await _start(ch, p, stages[TRAIN], before)
+    starts = [0] * len(start.weights) if before is None else [m.iters for m in before.models]
+    rounds = _rounds(p, "fit", starts, start.weights.shape[1])
+    for peer in everyone:
+        await peer.send("rounds", rounds)
+    await ch.hosts.send("start", start)
+    return await _fit(ch, p, rounds, start, stages, report=report, facts=facts)
+
+
+async def _as_host(
+    ch: Channel, p: HomoLogisticParams, bound: Inputs, report: Report, facts: JobFacts
+) -> Result:
+    """A host's share of a run."""
+    if bound.train is None:
+        return _predicted(p, bound)
+    await ch.guest.send("classes", np.unique(labels_of(rows_of(bound.to_learn).label)))
+    rounds: Rounds = await ch.guest.receive("rounds")
+    if rounds.folds != p.cv_param.folds:
+        raise DataProblem("guest and host do not have the same cv_param; set it for all parties")
+    if rounds.folds:
+        return await _folds(_as_host, ch, p, bound, report, facts=facts)
+    start: Start = await ch.guest.receive("start")
+    shape = (len(rounds.starts), len(start.names) + start.intercept)
+    if start.weights.shape != shape or rounds.width != shape[1] or rounds.every < 1:
+        raise UnfitLetter("start", ch.guest.party)
+    stages = _stages(bound, tuple(start.names))
+    return await _fit(ch, p, rounds, start, stages, report=report, facts=facts)
+
+
+async def _as_arbiter(
+    ch: Channel, p: HomoLogisticParams, report: Report, facts: JobFacts
+) -> Result:
+    """The arbiter's share of a run."""
     rounds: Rounds = await ch.guest.receive("rounds")
     if rounds.stage == "predict":
         return Result()
+    if rounds.folds:
+        summary: dict[str, Any] = {}
+        for number, told in fold_reports(report, rounds.folds):
+            result = await _as_arbiter(ch.scope("fold", number), p, told, facts)
+            summary[f"fold_{number}"] = result.summary
+        return Result(summary={**summary, "fold_num": rounds.folds})
     if rounds.every < 1 or rounds.width < 1:
         raise UnfitLetter("rounds", ch.guest.party)
     models = []
@@ -158,6 +206,38 @@ async def arbiter(ch: Channel, p: HomoLogisticParams, *, report: Report, facts: 
         models.append(one)
     trained = HomoLogistic((), False, (), tuple(models))
     return Result((), trained.saved(p, facts), summary=trained.summary(arbiter=True))
+
+
+_Share = Callable[[Channel, HomoLogisticParams, Inputs, Report, JobFacts], Awaitable[Result]]
+
+
+async def _folds(
+    share: _Share,
+    ch: Channel,
+    p: HomoLogisticParams,
+    bound: Inputs,
+    report: Report,
+    *,
+    facts: JobFacts,
+) -> Result:
+    """Part own rows, and train each fold with the others."""
+    table, folds = bound.to_learn, Folds(p.cv_param, report)
+    for number, part in enumerate(held_out(table.rows, p.cv_param)):
+        there = ch.scope("fold", number)
+
+        async def fit(fold: Fold, there: Channel = there) -> Result:
+            inside = Inputs(HomoLogistic, fold.train, fold.validate, None, None)
+            return await share(there, p.of_fold(), inside, fold.report, facts)
+
+        await folds.run(fold_of(table, part, number, p.cv_param.folds, report), fit)
+    return folds.result()
+
+
+def _bound(
+    train: Table | None, measured: Table | None, test: Table | None, model: Model | None
+) -> Inputs:
+    before = None if model is None else HomoLogistic.restored(model)
+    return Inputs(HomoLogistic, train, measured, test, before)
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,9 +288,7 @@ async def _fit(
     return Result((Table.stacked(tables),), trained.saved(p, facts), summary=trained.summary())
 
 
-async def _start(
-    ch: Channel, p: HomoLogisticParams, rows: Rows, before: HomoLogistic | None
-) -> Start:
+async def _start(ch: Channel, p: HomoLogisticParams, rows: Rows, before: Fitted | None) -> Start:
     """Where all start, from the classes of all parties."""
     own = np.unique(labels_of(rows.label))
     theirs: list[Vector] = await ch.hosts.gather("classes")
@@ -237,7 +315,9 @@ async def _start(
     )
 
 
-def _rounds(p: HomoLogisticParams, stage: str, starts: list[int], width: int) -> Rounds:
+def _rounds(
+    p: HomoLogisticParams, stage: str, starts: list[int], width: int, *, folds: int = 0
+) -> Rounds:
     callbacks = p.following
     return Rounds(
         stage="fit" if stage == "fit" else "predict",
@@ -248,23 +328,25 @@ def _rounds(p: HomoLogisticParams, stage: str, starts: list[int], width: int) ->
         rule=p.early_stop,
         follows=[epoch for epoch in range(p.max_iter) if callbacks.follows(epoch)],
         stops_early=callbacks.early_stopping_rounds is not None,
+        folds=folds,
     )
 
 
-def _stages(train: Table, held_out: Table | None, names: tuple[str, ...] | None) -> dict[str, Rows]:
+def _stages(bound: Inputs, names: tuple[str, ...] | None) -> dict[str, Rows]:
     """Rows to learn from, and those to measure on if there are any.
 
     Raises:
         DataProblem: the columns are not those that all parties have.
     """
-    stages = {TRAIN: rows_of(train, names)}
-    if names is not None and (more := set(rows_of(train).names) - set(names)):
+    table = bound.to_learn
+    stages = {TRAIN: rows_of(table, names)}
+    if names is not None and (more := set(rows_of(table).names) - set(names)):
         raise DataProblem(
             f"{len(more)} columns are not in the guest's table or model: "
             f"{', '.join(sorted(more)[:20])}; parties of HomoLR have the same columns"
         )
-    if held_out is not None:
-        stages[VALIDATE] = rows_of(held_out, stages[TRAIN].names)
+    if bound.held_out is not None:
+        stages[VALIDATE] = rows_of(bound.held_out, stages[TRAIN].names)
     return stages
 
 
@@ -283,19 +365,12 @@ def _watched(
     return Watched(frozenset(follows), stages, marks, following, report)
 
 
-def _predicted(p: HomoLogisticParams, known: HomoLogistic | None, table: Table | None) -> Result:
-    """Predictions of own rows, if this party has any.
-
-    Raises:
-        DataProblem: rows or model are missing.
-    """
-    if table is None:
-        raise DataProblem("bind train_data to train, or test_data and a model to predict")
-    if known is None:
-        raise DataProblem("a prediction needs a model; bind the model of a trained HomoLR")
-    return Result((_table(known, rows_of(table, known.names), p, PREDICT),))
+def _predicted(p: HomoLogisticParams, bound: Inputs) -> Result:
+    """Predictions of own rows."""
+    known, rows = bound.to_predict()
+    return Result((_table(known, rows, p, PREDICT),))
 
 
-def _table(known: HomoLogistic, rows: Rows, p: HomoLogisticParams, stage: str) -> Table:
+def _table(known: Fitted, rows: Rows, p: HomoLogisticParams, stage: str) -> Table:
     scores = scores_of(rows, known.weights, intercept=known.intercept)
     return known.predictions(rows, scores, p, stage=stage)

@@ -36,6 +36,7 @@ class Course(Payload):
         stages: whose rows are scored when it does, and at the end.
         stops_early: whether the guest may end a model by what it measured.
         bends: steps over which sqn averages weights, before it looks how the loss bends; 0: never.
+        folds: of a cross validation, each of which has its own course; 0: none.
     """
 
     stage: Literal["fit", "predict"]
@@ -49,6 +50,24 @@ class Course(Payload):
     stages: list[str]
     stops_early: bool
     bends: int = 0
+    folds: int = 0
+
+    @classmethod
+    def without_training(cls, stage: Literal["fit", "predict"], folds: int = 0) -> "Course":
+        """The course of a run that trains nothing itself."""
+        return cls(
+            stage=stage,
+            starts=[],
+            epochs=0,
+            batches=0,
+            drawn=False,
+            loss=False,
+            rule="",
+            follows=[],
+            stages=[],
+            stops_early=False,
+            folds=folds,
+        )
 
 
 class HostBatch(Payload):
@@ -86,6 +105,7 @@ LINEAR_MESSAGES = (
     Message("public_key", (ARBITER, GUEST), PublicKey, "what all ciphertexts are made with"),
     Message("public_key", (ARBITER, HOST), PublicKey, "what all ciphertexts are made with"),
     Message("batch", (GUEST, HOST), HostBatch, "which of the common rows are next"),
+    Message("fold", (GUEST, HOST), HostBatch, "which of the common rows a fold leaves out"),
     Message("forward", (HOST, GUEST), Forward, "the host's part of each score, encrypted"),
     Message("residual", (GUEST, HOST), Encrypted, "[d], one a row, encrypted"),
     Message("gradient", (GUEST, ARBITER), Encrypted, "[X^T d / n], one a column and intercept"),

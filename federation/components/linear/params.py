@@ -1,14 +1,14 @@
 """Parameter classes of the linear models, each once; FATE's names and defaults."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from federation.components.common.training import (
-    CrossValidationParam,
     EncryptedModeCalculatorParam,
     EncryptParam,
+    FoldsParam,
     PredictParam,
     WithCallbacks,
     not_available,
@@ -115,7 +115,7 @@ class LinearModelParams(WithCallbacks):
         default_factory=EncryptedModeCalculatorParam
     )
     predict_param: PredictParam = Field(default_factory=PredictParam)
-    cv_param: CrossValidationParam = Field(default_factory=CrossValidationParam)
+    cv_param: FoldsParam = Field(default_factory=FoldsParam)
     decay: float = Field(1, ge=0, description="how fast the learning rate falls")
     decay_sqrt: bool = Field(True, description="whether it falls with the root of the epoch")
     sqn_param: StochasticQuasiNewtonParam = Field(default_factory=StochasticQuasiNewtonParam)
@@ -144,6 +144,12 @@ class LinearModelParams(WithCallbacks):
         if size != -1 and size < LEAST_BATCH:
             raise ValueError(f"is -1 for all rows, or {LEAST_BATCH} or more, not {size}")
         return size
+
+    def of_fold(self) -> Self:
+        """What one fold of a cross validation trains with."""
+        return self.model_copy(
+            update={"cv_param": self.cv_param.model_copy(update={"need_cv": False})}
+        )
 
     @property
     def exposure(self) -> str | None:

@@ -345,6 +345,28 @@ async def test_fates_encrypt_param_is_read_and_the_log_says_it_has_no_effect(
     assert played.reports[bench.guest].text == ""
 
 
+async def test_every_party_parts_its_own_rows_into_folds(play: Any, bench: Any) -> None:
+    given = parts(2)
+    cv = {"need_cv": True, "n_splits": 2, "shuffle": False, "mode": "homo"}
+    conf = {**CONF, "optimizer": "sgd", "cv_param": cv}
+    played = await play(homo_lr, conf, ports(bench, given))
+    kept = [(X[len(y) // 2 :], y[len(y) // 2 :]) for X, y in given]
+    expected, losses = averaged(kept)
+    summary = played[bench.hosts[0]].summary
+    assert [*summary["fold_0"]["coef"].values()] == pytest.approx(expected[:3], abs=1e-6)
+    assert played[bench.arbiter].summary["fold_0"]["loss_history"] == pytest.approx(losses)
+    for seat, (X, y) in zip((bench.guest, bench.hosts[0]), given, strict=True):
+        history = played[seat].data[0]
+        assert history.rows == 2 * len(y)
+        half = len(y) // 2
+        s = np.column_stack([X, np.ones(len(y))])[:half] @ expected
+        left_out = history.numbers("predict_score")[len(y) - half : len(y)]
+        np.testing.assert_allclose(left_out, 1 / (1 + np.exp(-s)), atol=1e-6)
+        names = history.ids.to_pylist()[len(y) - half : len(y)]
+        assert all(name.endswith("#fold0#validate") for name in names)
+    assert played[bench.guest].model is None
+
+
 def test_every_problem_is_told_at_its_path() -> None:
     wrong = {"aggregate_iters": 0, "agregate_iters": 1, "mu": -1, "optimizer": "newton"}
     with pytest.raises(InvalidParameters) as refused:

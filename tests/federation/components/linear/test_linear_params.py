@@ -45,7 +45,7 @@ def test_every_problem_is_told_at_its_path() -> None:
         "penalty": "L3",
         "optimizer": "newton",
         "batch_size": 9,
-        "cv_param": {"need_cv": True, "n_split": 3},
+        "cv_param": {"need_cv": "perhaps", "n_split": 3},
         "stepwise_param": {"need_stepwise": True},
         "encrypt_param": {"method": "RSA"},
         "init_param": {"init_method": "zero"},
@@ -73,7 +73,7 @@ def test_every_problem_is_told_at_its_path() -> None:
     assert told["penalti"].endswith("did you mean 'penalty'?")
     assert told["cv_param.n_split"].endswith("did you mean 'n_splits'?")
     assert "not 'newton'" in told["optimizer"]
-    assert "not available in this version" in told["cv_param.need_cv"]
+    assert "not available in this version" in told["stepwise_param.need_stepwise"]
     assert told["init_param.init_method"].endswith("did you mean 'zeros'?")
 
 
