@@ -4,7 +4,7 @@ import argparse
 import json
 import sys
 
-from benchmarks import job_overhead, lr_epoch, modmul, ou_add, paillier_encrypt
+from benchmarks import job_overhead, lr_epoch, modmul, ou_add, paillier_encrypt, psi
 from benchmarks.measure import Benchmark, as_dict
 
 BENCHMARKS: dict[str, Benchmark] = {
@@ -15,6 +15,8 @@ BENCHMARKS: dict[str, Benchmark] = {
         modmul.BENCHMARK,
         ou_add.BENCHMARK,
         paillier_encrypt.BENCHMARK,
+        psi.ECDH,
+        psi.FAST,
     )
 }
 
@@ -27,13 +29,14 @@ def main() -> int:
     one = verbs.add_parser("run", help="run one")
     one.add_argument("name", choices=sorted(BENCHMARKS))
     one.add_argument("--json", action="store_true", help="print JSON and nothing else")
+    one.add_argument("--size", type=int, help="how many items, where that can be chosen")
     arguments = parser.parse_args()
     if arguments.verb == "list":
         for benchmark in BENCHMARKS.values():
             print(f"{benchmark.name:24} {benchmark.doc}")
         return 0
     benchmark = BENCHMARKS[arguments.name]
-    figures = benchmark.run()
+    figures = benchmark.figures(arguments.size)
     if arguments.json:
         print(json.dumps(as_dict(benchmark, figures), indent=2))
     else:

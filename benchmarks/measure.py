@@ -56,11 +56,21 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Benchmark:
-    """A named measurement."""
+    """A named measurement.
+
+    Attributes:
+        run: called with a size, or with nothing where there is none to choose.
+        size: the size if none is asked for.
+    """
 
     name: str
     doc: str
-    run: Callable[[], list[Figure]]
+    run: Callable[..., list[Figure]]
+    size: int | None = None
+
+    def figures(self, size: int | None) -> list[Figure]:
+        """Measure, at that size where one can be chosen."""
+        return self.run() if self.size is None else self.run(size=size or self.size)
 
 
 def machine() -> dict[str, Any]:
