@@ -195,6 +195,10 @@ class HomoLogisticParams(LogisticParams):
     LEGACY: ClassVar[Mapping[str, str]] = {
         **LinearModelParams.LEGACY,
         "re_encrypt_batches": "accepted, no effect: weights are added behind masks",
+        "floating_point_precision": "accepted, no effect: sums have 30 bits after the point",
+        "shuffle": "accepted, no effect: batches follow the order of the table",
+        "batch_strategy": "accepted, no effect: an epoch is all batches",
+        "masked_rate": "accepted, no effect: batches stay at home",
     }
 
     aggregate_iters: int = Field(1, ge=1, description="epochs between two averages")

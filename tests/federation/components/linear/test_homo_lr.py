@@ -367,6 +367,14 @@ async def test_every_party_parts_its_own_rows_into_folds(play: Any, bench: Any) 
     assert played[bench.guest].model is None
 
 
+def test_fields_of_vertical_models_are_read_without_effect() -> None:
+    given = {"batch_strategy": "random", "masked_rate": 2, "floating_point_precision": 10}
+    p = HomoLogisticParams.parse({**given, "aggregate_iters": 3})
+    assert (p.batch_strategy, p.aggregate_iters) == ("full", 3)
+    legacy = homo_lr.declare().legacy_fields
+    assert legacy["masked_rate"] == "accepted, no effect: batches stay at home"
+
+
 def test_every_problem_is_told_at_its_path() -> None:
     wrong = {"aggregate_iters": 0, "agregate_iters": 1, "mu": -1, "optimizer": "newton"}
     with pytest.raises(InvalidParameters) as refused:
