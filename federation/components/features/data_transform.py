@@ -7,7 +7,8 @@ columns in the same order and the same values, whatever else the table has.
 
 Nothing is sent: each party reads its own rows. Learns: nobody anything; the output model shows a
 party's header and its replacement values (least, greatest or mean values of its columns) to whoever
-may read that party's models. Source: FATE 1.x DataTransform, input_format dense.
+may read that party's models. How input_format sparse and tag are read, `items` says.
+Source: FATE 1.x DataTransform.
 """
 
 from collections.abc import Mapping
@@ -17,6 +18,7 @@ from federation.channel import Channel
 from federation.components.component import Component, JobFacts, Model, Report, Result
 from federation.components.features.dense import text_columns
 from federation.components.features.instances import Learned, learn, make_instances, parts_of
+from federation.components.features.items import learn_items, make_item_instances
 from federation.components.features.params import DataIOParams, DataTransformParams
 from federation.errors import DataProblem
 from federation.spec.catalogue import Slot
@@ -62,13 +64,15 @@ async def read_rows(
     module = "DataTransform" if isinstance(p, DataTransformParams) else "DataIO"
     if model is not None:
         trained, learned = _trained(model, type(p))
-        table = make_instances(data, trained, learned)
+        table = _instances(data, trained, learned)
         if learned.label and table.schema.label is None:
             report.log("the table has no label column; its rows are read without a label")
         return Result(data=(table,), model=model, summary=_summary(trained, learned))
-    parts = parts_of(text_columns(data, p.delimitor), p)
-    learned = learn(parts, p)
-    table = make_instances(data, p, learned)
+    if p.input_format == "dense":
+        learned = learn(parts_of(text_columns(data, p.delimitor), p), p)
+    else:
+        learned = learn_items(data, p)
+    table = _instances(data, p, learned)
     made = Model(
         module,
         meta=_meta(p),
@@ -78,6 +82,11 @@ async def read_rows(
     )
     report.log("rows are read", rows=table.rows, features=len(learned.features))
     return Result(data=(table,), model=made, summary=_summary(p, learned))
+
+
+def _instances(data: Table, p: DataIOParams, learned: Learned) -> Table:
+    make = make_instances if p.input_format == "dense" else make_item_instances
+    return make(data, p, learned)
 
 
 def _trained(model: Model, kind: type[DataIOParams]) -> tuple[DataIOParams, Learned]:

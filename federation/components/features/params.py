@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
 from federation.components.common.training import as_list, not_available
 from federation.components.params import Params, choice
@@ -20,20 +20,20 @@ class DataIOParams(Params):
     """FATE's DataIOParam."""
 
     input_format: choice("dense", "sparse", "tag") = Field(  # type: ignore[valid-type]
-        "dense", description="sparse and tag are refused: not available in this version"
+        "dense", description="columns, svmlight (sparse), or the tags a row has"
     )
     delimitor: str = Field(",", description="cuts values that stand in one column")
     data_type: ColumnType = "float64"
     exclusive_data_type: dict[str, ColumnType] | None = Field(None, description="of single columns")
     tag_with_value: bool = Field(False, description="only for input_format tag")
     tag_value_delimitor: str = Field(":", description="only for input_format tag")
-    missing_fill: bool = Field(False, description="replace what is missing")
+    missing_fill: bool = Field(False, description="replace what is missing in dense rows")
     default_value: Any = Field(0, description="for the method designated: one, or one a column")
     missing_fill_method: Method | None = None
     missing_impute: Words | None = Field(
         None, description="what counts as missing; null: none, null, na; an empty cell always"
     )
-    outlier_replace: bool = Field(False, description="replace outliers")
+    outlier_replace: bool = Field(False, description="replace outliers in dense rows")
     outlier_replace_method: Method | None = None
     outlier_impute: Words | None = Field(
         None, description="what counts as outlier; null: as missing"
@@ -47,12 +47,12 @@ class DataIOParams(Params):
     )
     need_run: bool = Field(True, description="false hands the input through")
 
-    @field_validator("input_format")
+    @field_validator("missing_fill")
     @classmethod
-    def _dense_alone(cls, name: str) -> str:
-        if name != "dense":
-            raise not_available(f"the input_format {name}", "upload a table with a header")
-        return name
+    def _tags_have_no_gaps(cls, wanted: bool, info: ValidationInfo) -> bool:
+        if wanted and info.data.get("input_format") == "tag" and info.data.get("tag_with_value"):
+            raise not_available("missing_fill of tags with values", "a tag that is absent is 0")
+        return wanted
 
 
 class DataTransformParams(DataIOParams):

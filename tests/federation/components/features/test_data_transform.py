@@ -229,12 +229,6 @@ async def test_a_party_that_is_not_to_run_hands_its_rows_on(run: Run) -> None:
     assert (await run({"need_run": False}, TABLE)).data == (TABLE,)
 
 
-@pytest.mark.parametrize("word", ["sparse", "tag"])
-async def test_formats_of_later_versions_are_refused(run: Run, word: str) -> None:
-    with pytest.raises(InvalidParameters, match=f"input_format: the input_format {word} is not av"):
-        await run({"input_format": word}, TABLE)
-
-
 async def test_all_wrong_parameters_are_told_at_once() -> None:
     wrong = {"missing_fill_method": "median", "label_type": "bool", "delimiter": ";"}
     with pytest.raises(InvalidParameters) as refused:
