@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.linear_model import PoissonRegressor
 
 from federation.channel import Channel
 from federation.components.features.dense import NoSuchColumn
@@ -50,6 +51,20 @@ def test_weights_and_losses_are_those_of_the_pooled_rows(trained: Any, bench: An
     clear = bench.clear(split, epochs=2, kind="poisson", exposure=exposure)
     np.testing.assert_allclose(bench.weights(trained)[0], clear.weights, atol=1e-6)
     assert trained[bench.arbiter].summary["loss_history"] == pytest.approx(clear.losses, abs=1e-6)
+
+
+async def test_long_training_ends_at_scikit_learns_optimum_of_the_pooled_rows(
+    play: Any, bench: Any
+) -> None:
+    split = bench.drawn(15, [1, 1])
+    split.label = np.random.default_rng(4).poisson(np.exp(split.pooled.sum(axis=1) / 4))
+    split.label = split.label.astype(float)
+    conf = {**bench.quiet, "optimizer": "sgd", "learning_rate": 0.4, "decay": 0, "max_iter": 45}
+    played = await play(hetero_poisson, {**conf, "alpha": 0.5}, split.ports())
+    columns = np.delete(split.pooled, 1, axis=1)
+    best = PoissonRegressor(alpha=0.5, tol=1e-9).fit(columns, split.label)
+    own = bench.weights(played)[0]
+    np.testing.assert_allclose(own, [best.coef_[0], best.intercept_, best.coef_[1]], atol=1e-3)
 
 
 async def test_without_exposures_every_row_counts_as_one(play: Any, bench: Any) -> None:

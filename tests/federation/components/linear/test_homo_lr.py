@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.linear_model import LogisticRegression
 
 from federation.channel import Channel
 from federation.components.features.dense import NoSuchColumn
@@ -118,6 +119,18 @@ def test_full_batches_are_gradient_descent_on_pooled_rows(trained: Any, bench: A
         (epoch, pytest.approx(value, abs=1e-6)) for epoch, value in enumerate(losses)
     ]
     assert report.types["train", "loss"] == "LOSS"
+
+
+async def test_long_training_ends_at_scikit_learns_optimum_of_the_pooled_rows(
+    play: Any, bench: Any
+) -> None:
+    given = parts()
+    X, y = (np.concatenate(each) for each in zip(*given, strict=True))
+    conf = {**CONF, "optimizer": "sgd", "learning_rate": 2.0, "decay": 0, "max_iter": 120}
+    played = await play(homo_lr, conf, ports(bench, given))
+    best = LogisticRegression(C=1 / (0.1 * len(y)), tol=1e-10, max_iter=1000).fit(X, y)
+    own = weights(played, bench.hosts[0])[0]
+    np.testing.assert_allclose(own, [*best.coef_[0], *best.intercept_], atol=1e-5)
 
 
 def test_every_party_ends_with_the_same_weights(trained: Any, bench: Any) -> None:
