@@ -7,12 +7,12 @@ model. Local, nothing is sent. Learns: nobody anything. Source: FATE 1.x ColumnE
 from typing import Annotated, Any
 
 import pyarrow as pa
-from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from federation.channel import Channel
-from federation.components.common.training import as_list
 from federation.components.component import Component, JobFacts, Model, Result
-from federation.components.features.columns import Names, remade
+from federation.components.features.columns import remade
+from federation.components.features.params import OR_ONE, Names
 from federation.components.params import Params, choice
 from federation.errors import DataProblem
 from federation.spec.catalogue import Slot
@@ -25,7 +25,7 @@ class ColumnExpandParams(Params):
 
     append_header: Names | None = Field(None, description="names of the new columns")
     method: choice("manual") = "manual"  # type: ignore[valid-type]
-    fill_value: Annotated[list[float | int | str], BeforeValidator(as_list)] = Field(
+    fill_value: Annotated[list[float | int | str], *OR_ONE] = Field(
         [1e-8], description="one value, or one for each new column"
     )
     need_run: bool = Field(True, description="false hands the input through")

@@ -6,25 +6,18 @@ encodes or replaces it. Local: nobody learns anything.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from pydantic import BeforeValidator, Field
 
-from federation.components.common.training import as_list
 from federation.components.features.dense import NoSuchColumn
+from federation.components.features.params import ALL
 from federation.components.linear.rows import SAMPLE_WEIGHT
 from federation.errors import DataProblem
 from federation.tables import Table, TableKind
 from federation.tables.table import Vector
-
-ALL = -1
-"""FATE's index for every column."""
-
-Indexes = Annotated[list[Annotated[int, Field(ge=ALL)]], BeforeValidator(as_list)]
-Names = Annotated[list[str], BeforeValidator(as_list)]
 
 
 def instances_in(data: Table | None) -> Table:

@@ -20,9 +20,6 @@ from pydantic import Field
 from federation.channel import Channel
 from federation.components.component import Component, JobFacts, Model, Report, Result
 from federation.components.features.columns import (
-    ALL,
-    Indexes,
-    Names,
     chosen,
     features_of,
     instances_in,
@@ -30,6 +27,7 @@ from federation.components.features.columns import (
     texts_of,
     with_columns,
 )
+from federation.components.features.params import ALL, Indexes, Names
 from federation.components.params import Params
 from federation.errors import DataProblem
 from federation.spec.catalogue import Slot

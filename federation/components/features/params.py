@@ -2,12 +2,39 @@
 
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    GetJsonSchemaHandler,
+    ValidationInfo,
+    field_validator,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from federation.components.common.training import as_list, not_available
 from federation.components.params import Params, choice
 
-Words = Annotated[list[str | int | float], BeforeValidator(as_list)]
+
+class _OrOne:
+    """Says in the catalogue's schema that a list of one may be given without brackets."""
+
+    def __get_pydantic_json_schema__(
+        self, core: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        many = handler(core)
+        return {"anyOf": [many, many["items"]]}
+
+
+OR_ONE = (BeforeValidator(as_list), _OrOne())
+"""Marks a list for which FATE takes a single value too."""
+
+ALL = -1
+"""FATE's index for every column."""
+
+Words = Annotated[list[str | int | float], *OR_ONE]
+Indexes = Annotated[list[Annotated[int, Field(ge=ALL)]], *OR_ONE]
+Names = Annotated[list[str], *OR_ONE]
 if TYPE_CHECKING:
     ColumnType = str
     Method = str

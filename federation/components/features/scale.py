@@ -19,15 +19,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
-from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from federation.channel import Channel
-from federation.components.common.training import as_list
 from federation.components.component import Component, JobFacts, Model, Report, Result
 from federation.components.features.columns import (
-    ALL,
-    Indexes,
-    Names,
     chosen,
     features_of,
     instances_in,
@@ -35,6 +31,7 @@ from federation.components.features.columns import (
     remade,
     require_columns,
 )
+from federation.components.features.params import ALL, OR_ONE, Indexes, Names
 from federation.components.params import Params, choice
 from federation.errors import InvalidParameters, Problem
 from federation.spec.catalogue import Slot
@@ -49,7 +46,7 @@ else:
     Method = choice("standard_scale", "min_max_scale")
     Mode = choice("normal", "cap")
 
-Bounds = Annotated[list[float], BeforeValidator(as_list)]
+Bounds = Annotated[list[float], *OR_ONE]
 
 
 class ScaleParams(Params):

@@ -21,20 +21,17 @@ from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 import numpy as np
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import Field, field_validator
 
 from federation.channel import Channel
-from federation.components.common.training import as_list
 from federation.components.component import Component, JobFacts, Model, Report, Result
 from federation.components.features.columns import (
-    ALL,
-    Indexes,
-    Names,
     chosen,
     features_of,
     instances_in,
     numbers_of,
 )
+from federation.components.features.params import ALL, OR_ONE, Indexes, Names
 from federation.components.params import Params, nearest
 from federation.spec.catalogue import Slot
 from federation.spec.party import GUEST, HOST
@@ -94,7 +91,7 @@ WORDS = (*MEASURES, *SHAPES, *COUNTS)
 class StatisticsParams(Params):
     """FATE's StatisticsParam."""
 
-    statistics: Annotated[list[str], BeforeValidator(as_list)] = Field(
+    statistics: Annotated[list[str], *OR_ONE] = Field(
         [SUMMARY], description="summary for all, or names of statistics and quantiles such as 95%"
     )
     column_names: Names | None = Field(None, description="names of further features")
