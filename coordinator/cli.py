@@ -26,9 +26,9 @@ from coordinator.app import (
     open_database,
 )
 from coordinator.domain.parties import Parties
-from coordinator.logs import set_up_logs
 from coordinator.settings import Settings, load
 from federation.errors import AddressTaken, HomeInUse, InvalidSettings, TripactError
+from federation.program.logs import set_up_logs
 from federation.spec.party import party_id_of
 from federation.wire.identity import fingerprint
 

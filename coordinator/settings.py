@@ -8,20 +8,14 @@
 is refused, with the one that was probably meant.
 """
 
-import difflib
 import os
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from federation.errors import InvalidSettings, Problem
-
-PREFIX = "TRIPACT_COORDINATOR_"
-CONFIG_VARIABLE = f"{PREFIX}CONFIG"
-CONFIG_FILE = "coordinator.toml"
+from federation.program.settings import Sources
 
 
 class Settings(BaseModel):
@@ -74,7 +68,10 @@ class Settings(BaseModel):
     @property
     def database_url(self) -> str:
         """The database, as SQLAlchemy names it."""
-        return self.database or f"sqlite+aiosqlite:///{self.home.absolute() / 'coordinator.db'}"
+        return self.database or f"sqlite:///{self.home.absolute() / 'coordinator.db'}"
+
+
+SOURCES = Sources(Settings, "TRIPACT_COORDINATOR_", "coordinator.toml")
 
 
 def load(
@@ -91,50 +88,4 @@ def load(
     Raises:
         InvalidSettings: the file can not be read, or a field is unknown or out of range.
     """
-    given = {name: value for name, value in flags.items() if value is not None}
-    from_environment = _of_environment(environment)
-    named = config or _path(environment.get(CONFIG_VARIABLE))
-    home = Path(given.get("home") or from_environment.get("home") or Settings().home)
-    file = named or home / CONFIG_FILE
-    from_file = _of_file(file) if named or file.exists() else {}
-    origins = {
-        **dict.fromkeys(from_file, str(file)),
-        **{name: f"{PREFIX}{name.upper()}" for name in from_environment},
-        **{name: f"--{name.replace('_', '-')}" for name in given},
-    }
-    try:
-        return Settings.model_validate({**from_file, **from_environment, **given})
-    except ValidationError as error:
-        raise InvalidSettings([_problem(e, origins) for e in error.errors()]) from None
-
-
-def _path(text: str | None) -> Path | None:
-    return Path(text) if text else None
-
-
-def _of_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    return {
-        name.removeprefix(PREFIX).lower(): value
-        for name, value in environment.items()
-        if name.startswith(PREFIX) and name != CONFIG_VARIABLE
-    }
-
-
-def _of_file(file: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        reason = error.strerror or "it can not be read"
-        raise InvalidSettings([Problem(str(file), reason)]) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InvalidSettings([Problem(str(file), f"not TOML: {error}")]) from None
-
-
-def _problem(error: Any, origins: Mapping[str, str]) -> Problem:
-    name = str(error["loc"][0]) if error["loc"] else ""
-    path = f"{origins.get(name, '')} {name}".strip()
-    if error["type"] != "extra_forbidden":
-        return Problem(path, error["msg"])
-    near = difflib.get_close_matches(name, Settings.model_fields, n=1)
-    meant = f"did you mean {near[0]}?" if near else f"known are {', '.join(Settings.model_fields)}"
-    return Problem(path, f"there is no such setting; {meant}")
+    return SOURCES.load(flags, config, environment)

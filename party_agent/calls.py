@@ -26,13 +26,13 @@ import structlog
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from federation.errors import BadRequest, CallGivenUp, MalformedMessage, NotFound, TripactError
+from federation.program.background import Background
 from federation.spec.orders import TableName
 from federation.wire.codec import decode, encode
 from federation.wire.frames import Frame, FrameKind
 from party_agent import logs
 from party_agent.attempt import Attempt
 from party_agent.audit import Audit
-from party_agent.background import Background
 from party_agent.home import Home
 from party_agent.models import ModelName, Models
 from party_agent.plain import json_like

@@ -14,10 +14,10 @@ import structlog
 import typer
 
 from federation.errors import BadRequest, HomeInUse, InvalidSettings, TripactError
+from federation.program.logs import set_up_logs
 from federation.spec.party import party_id_of
 from federation.wire.identity import fingerprint
 from party_agent.audit import Audit, verify
-from party_agent.console import set_up_logs
 from party_agent.home import Home, Joined
 from party_agent.journal import Journal
 from party_agent.peers import Peers

@@ -18,10 +18,10 @@ import structlog
 
 from federation.components.registry import catalogue
 from federation.errors import MalformedMessage
+from federation.program.background import Background
 from federation.wire.codec import encode
 from federation.wire.frames import Frame, FrameKind
 from party_agent.audit import Audit
-from party_agent.background import Background
 from party_agent.calls import Calls, Desk, sweep_spool
 from party_agent.checks import Checks
 from party_agent.clerk import Clerk

@@ -24,13 +24,13 @@ from federation.errors import (
     TaskProcessDied,
     TripactError,
 )
+from federation.program.background import Background
 from federation.spec.orders import Reason, RunTask, TaskEnded, TaskStarted
 from federation.spec.party import Party
 from federation.spec.status import Status
 from federation.wire.codec import decode
 from federation.wire.frames import Frame, FrameKind
 from party_agent.attempt import Attempt, Ending
-from party_agent.background import Background
 from party_agent.checks import reason_of
 from party_agent.devices import Gpus, Slots
 from party_agent.home import Home

@@ -17,7 +17,7 @@ import structlog
 
 from federation.channel.stream import FrameStream
 from federation.errors import LinkClosed, TripactError, Unavailable
-from party_agent.background import Background
+from federation.program.background import Background
 from party_agent.nursery import MESSAGE, News
 
 log = structlog.get_logger(__name__)

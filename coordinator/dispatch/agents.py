@@ -5,12 +5,12 @@ from typing import Any
 
 import structlog
 
-from coordinator.dispatch.background import Background
 from coordinator.dispatch.clock import Alarm
 from coordinator.dispatch.links import Links
 from coordinator.dispatch.local_agents import LocalAgents
 from coordinator.domain.parties import Parties
 from federation.errors import PartyNotConnected, PartyNotJoined, TripactError
+from federation.program.background import Background
 from federation.spec.catalogue import Catalogue
 
 log = structlog.get_logger(__name__)

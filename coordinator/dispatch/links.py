@@ -13,7 +13,6 @@ from typing import Any
 import structlog
 from aiohttp import WSMsgType, web
 
-from coordinator.dispatch.background import Background
 from coordinator.dispatch.calls import Calls
 from coordinator.dispatch.handshake import REFUSALS, Guard, Proof
 from coordinator.dispatch.inbox import Inbox
@@ -24,6 +23,7 @@ from coordinator.dispatch.persist import persist
 from coordinator.dispatch.relay import Relay
 from coordinator.domain.ports import Clock, JobEvents, Store
 from federation.errors import MalformedMessage, PartyConnectedTwice
+from federation.program.background import Background
 from federation.spec.catalogue import Catalogue
 from federation.spec.orders import Reason
 from federation.wire.frames import MAX_FRAME_BYTES, Frame, FrameKind, unpack
@@ -174,8 +174,7 @@ class Links:
             )
             await asyncio.wait([listening])
         finally:
-            await self._detach(link)
-            self.expect(link.party_id, self._limits.grace_s)
+            await self._detach(link, back_within_s=self._limits.grace_s)
         return socket
 
     async def _attach(self, link: Link) -> Attached:
@@ -216,12 +215,14 @@ class Links:
         self._post.wake(attached.link.party_id)
         await attached.inbox.run()
 
-    async def _detach(self, link: Link) -> None:
-        """Forget a link, unless another took its place."""
+    async def _detach(self, link: Link, back_within_s: float | None = None) -> None:
+        """Forget a link, unless another took its place; its agent may be expected back."""
         attached = self._attached.get(link.party_id)
         if attached is None or attached.link is not link:
             return
         del self._attached[link.party_id]
+        if back_within_s is not None:
+            self.expect(link.party_id, back_within_s)
         self._meters.agents.set(len(self._attached))
         self.calls.link_ended(link)
         log.info("agent gone", party_id=link.party_id, boot_id=link.boot_id)

@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterable
 
 import structlog
 
-from coordinator.dispatch.background import Background
 from coordinator.dispatch.link import Link
 from coordinator.dispatch.meters import Meters
 from coordinator.domain.ports import Clock, Store
+from federation.program.background import Background
 from federation.wire.frames import Frame, FrameKind
 
 log = structlog.get_logger(__name__)

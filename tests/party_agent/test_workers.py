@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from federation.errors import Unavailable
-from party_agent.background import Background
+from federation.program.background import Background
 from party_agent.workers import NURSERY, Workers
 
 pytestmark = pytest.mark.together

@@ -1,4 +1,4 @@
-"""How the agent logs: an event and its facts, JSON unless a person is looking."""
+"""How a program logs: an event and its facts, JSON unless a person is looking."""
 
 import logging
 import sys
@@ -30,10 +30,11 @@ def set_up_logs(level: str, form: Format) -> None:
             logging.getLevelNamesMapping()[level.upper()]
         ),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processor=renderer)
     )
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    # Whether there is one is decided where requests are served.
+    logging.getLogger("aiohttp.access").setLevel(logging.INFO)

@@ -1,0 +1,1 @@
+"""What both programs need to run on a machine: settings, logs, background work."""
