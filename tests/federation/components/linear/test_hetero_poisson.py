@@ -59,7 +59,7 @@ async def test_long_training_ends_at_scikit_learns_optimum_of_the_pooled_rows(
     split = bench.drawn(15, [1, 1])
     split.label = np.random.default_rng(4).poisson(np.exp(split.pooled.sum(axis=1) / 4))
     split.label = split.label.astype(float)
-    conf = {**bench.quiet, "optimizer": "sgd", "learning_rate": 0.4, "decay": 0, "max_iter": 45}
+    conf = {**bench.quiet, "optimizer": "sgd", "learning_rate": 0.6, "decay": 0, "max_iter": 20}
     played = await play(hetero_poisson, {**conf, "alpha": 0.5}, split.ports())
     columns = np.delete(split.pooled, 1, axis=1)
     best = PoissonRegressor(alpha=0.5, tol=1e-9).fit(columns, split.label)

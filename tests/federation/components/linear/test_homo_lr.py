@@ -126,7 +126,7 @@ async def test_long_training_ends_at_scikit_learns_optimum_of_the_pooled_rows(
 ) -> None:
     given = parts()
     X, y = (np.concatenate(each) for each in zip(*given, strict=True))
-    conf = {**CONF, "optimizer": "sgd", "learning_rate": 2.0, "decay": 0, "max_iter": 120}
+    conf = {**CONF, "optimizer": "sgd", "learning_rate": 3.0, "decay": 0, "max_iter": 60}
     played = await play(homo_lr, conf, ports(bench, given))
     best = LogisticRegression(C=1 / (0.1 * len(y)), tol=1e-10, max_iter=1000).fit(X, y)
     own = weights(played, bench.hosts[0])[0]
