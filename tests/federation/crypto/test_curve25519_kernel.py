@@ -1,0 +1,112 @@
+"""Machine code for Curve25519: the published results, libsodium's results, the same refusals."""
+
+import numpy as np
+import pytest
+
+from federation.crypto import curve25519
+from federation.crypto.curve25519 import _by_sodium, hash_to_points, multiply, random_scalar
+from federation.crypto.kernels.choice import SWITCH
+from federation.crypto.kernels.machine import missing
+from federation.errors import BadPoint
+
+P = 2**255 - 19
+VECTORS = [
+    (
+        "a546e36bf0527c9d3b16154b82465edd62144c0ac1fc5a18506a2244ba449ac4",
+        "e6db6867583030db3594c1a424b15f7c726624ec26b3353b10a903a6d0ab1c4c",
+        "c3da55379de9c6908e94ea4df28d084f32eccf03491c71f754b4075577a28552",
+    ),
+    (
+        "4b66e9d4d1b4673c5ad22691957d6af5c11b6421e0ea01d42ca4169e7918ba0d",
+        "e5210f12786811d3f4b7959d0538ae2c31dbe7106fc03c3efc4cd549c715a493",
+        "95cbde9476e8907d7aade45cb4b873f88b595a68799fa152e6f8f7647aac7957",
+    ),
+]
+ACCELERATED = missing() is None
+
+
+def line(hexadecimal: str) -> np.ndarray:
+    return np.frombuffer(bytes.fromhex(hexadecimal), dtype=np.uint8)
+
+
+def line_of(u: int) -> np.ndarray:
+    return np.frombuffer(u.to_bytes(32, "little"), dtype=np.uint8)
+
+
+def many(count: int = 100) -> np.ndarray:
+    return hash_to_points(b"t", [str(i).encode() for i in range(count)])
+
+
+@pytest.mark.parametrize(("scalar", "point", "result"), VECTORS)
+def test_a_batch_gives_the_results_of_rfc_7748(scalar: str, point: str, result: str) -> None:
+    if not ACCELERATED:
+        return
+    from federation.crypto.curve25519_kernel import kernel
+
+    canonical = line(point).copy()
+    canonical[31] &= 0x7F
+    got = kernel().multiply(bytes.fromhex(scalar), np.tile(canonical, (70, 1)))
+    assert {row.tobytes().hex() for row in got} == {result}
+
+
+@pytest.mark.parametrize("count", [64, 65, 100, 257])
+def test_a_batch_gives_libsodiums_results(count: int) -> None:
+    scalar, points = random_scalar(), many(count)
+    np.testing.assert_array_equal(multiply(scalar, points), _by_sodium(scalar, points))
+
+
+def test_every_path_hashes_to_the_same_points(monkeypatch: pytest.MonkeyPatch) -> None:
+    points = many(300)
+    monkeypatch.setenv(SWITCH, "portable")
+    assert curve25519._kernel() is None
+    np.testing.assert_array_equal(many(300), points)
+
+
+def test_machine_code_is_used_wherever_the_processor_allows_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv(SWITCH, raising=False)
+    assert (curve25519._kernel() is not None) is ACCELERATED
+
+
+@pytest.mark.parametrize(
+    ("bad", "why"),
+    [
+        (0, "not on the curve"),
+        (P - 1, "not on the curve"),
+        (2, "not on the curve"),
+        (1, "small order"),
+        (
+            325606250916557431795983626356110631294008115727848805560023387167927233504,
+            "small order",
+        ),
+        (
+            39382357235489614581723060781553021112529911719440698176882885853963445705823,
+            "small order",
+        ),
+        (P, "not canonical"),
+        (P + 9, "not canonical"),
+        (2**255 - 1, "not canonical"),
+        (2**255 + 9, "not canonical"),
+    ],
+)
+@pytest.mark.parametrize("path", ["portable", ""])
+def test_one_bad_point_of_a_batch_is_refused_by_name(
+    bad: int, why: str, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(SWITCH, path)
+    points = many().copy()
+    points[71] = line_of(bad)
+    with pytest.raises(BadPoint, match=why):
+        multiply(random_scalar(), points)
+
+
+def test_coordinates_just_below_the_modulus_are_taken_as_they_are() -> None:
+    if not ACCELERATED:
+        return
+    from federation.crypto.curve25519_kernel import kernel
+
+    near = [P - i for i in range(1, 40)] + list(range(40))
+    points = np.stack([line_of(u) for u in near])
+    squares = [pow(u**3 + 486662 * u * u + u, (P - 1) // 2, P) == 1 for u in near]
+    assert kernel().on_curve(points).tolist() == squares
