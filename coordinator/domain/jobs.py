@@ -30,6 +30,7 @@ from coordinator.domain.records import (
     UploadRequest,
     Waiting,
 )
+from coordinator.domain.revision import revise
 from coordinator.domain.state import Changes, JobState
 from coordinator.domain.step import next_due, step
 from coordinator.domain.submission import Posted, Submission
@@ -44,6 +45,7 @@ from federation.errors import (
     TableExists,
 )
 from federation.spec.catalogue import Catalogue
+from federation.spec.documents import JsonObject
 from federation.spec.orders import Reason, Report
 from federation.spec.party import Role
 from federation.spec.status import ENDED, Status
@@ -174,6 +176,22 @@ class Jobs:
         if changed is None:
             raise Conflict(f"job {job_id} never had tasks; submit it anew", job_id=job_id)
         return changed.state.job.status not in ENDED
+
+    async def revise(self, job_id: str, more: JsonObject) -> tuple[Job, list[str]]:
+        """Other parameters for an ended job, to be run again with.
+
+        Args:
+            more: `component_parameters` and `job_parameters`, laid over those of its conf.
+
+        Returns:
+            The job, and the components that are told something else now.
+
+        Raises:
+            JobNotFound, JobNotEnded, Conflict: no such job, it runs, or it never had tasks.
+            InvalidJob: it could not run like that.
+        """
+        async with self._store.begin() as tx:
+            return await revise(tx, job_id, more, self._agents.catalogue(), self._clock)
 
     async def describe(
         self, job_id: str, role: Role | None, party_id: str | None, notes: str

@@ -25,7 +25,7 @@ from coordinator.domain.records import (
     Task,
     TaskFilter,
 )
-from coordinator.domain.state import Changes, JobState, Outgoing
+from coordinator.domain.state import Changes, JobPlan, JobState, Outgoing
 from federation.spec.catalogue import Catalogue, ModuleDecl
 from federation.spec.orders import Metric, Reason, Report
 
@@ -70,6 +70,15 @@ class JobRows(Protocol):
         Raises:
             IllegalTransition: a status change the tables do not have.
             Conflict: the job is no longer as `old` says.
+        """
+
+    async def revise(
+        self, old: JobState, conf: Mapping[str, Any], plan: JobPlan, now_ms: int
+    ) -> None:
+        """Give an ended job another conf, and the plan that follows from it.
+
+        Raises:
+            StaleState: the job is no longer as `old` says.
         """
 
     async def describe(self, job_id: str, notes: str, now_ms: int) -> bool:

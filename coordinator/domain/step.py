@@ -181,7 +181,9 @@ def _ready(draft: Draft, party_id: str, report: JobReady) -> None:
     draft.set_member(party_id, stage=Stage.READY, offer=report.offer)
     for key, task in draft.tasks.items():
         resolved = report.params.get(f"{task.component}/{task.role}")
-        if task.party_id == party_id and resolved is not None:
+        # What has ended ran with the parameters it had then.
+        open_here = task.party_id == party_id and task.party_status not in ENDED
+        if open_here and resolved is not None:
             draft.tasks[key] = replace(task, params=resolved)
     if any(member.stage is not Stage.READY for member in draft.members.values()):
         _end_if_refused(draft)

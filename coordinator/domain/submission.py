@@ -10,8 +10,8 @@ from datetime import datetime
 from typing import Any, cast
 
 from coordinator.domain.deployment import Trained, predict_dsl, trained
-from coordinator.domain.inheritance import inherit, model_origin
-from coordinator.domain.planning import Tables, checked_plan, foreign_tables, job_plan
+from coordinator.domain.planned import plan_of
+from coordinator.domain.planning import checked_plan
 from coordinator.domain.ports import Agents, Clock, Store, Tx
 from coordinator.domain.records import Job, JobKind, Submitted
 from coordinator.domain.state import Changes
@@ -26,9 +26,7 @@ from federation.spec.conf import CONF
 from federation.spec.documents import JsonObject
 from federation.spec.ids import model_id, next_job_id
 from federation.spec.job import JobSpec, read_job, says_predict
-from federation.spec.orders import Reason, TableName
-from federation.spec.party import Party
-from federation.spec.plan import OutputRef
+from federation.spec.orders import Reason
 from federation.spec.predict_conf import merge_predict_conf
 from federation.spec.status import Status
 
@@ -92,7 +90,7 @@ class Submission:
             except TripactError as error:
                 await self._keep_refused(record, error)
                 raise
-            changes = await self._keep(job, record, posted)
+            changes = await self._keep(job, record)
         except TripactError as error:
             error.facts.setdefault("job_id", job_id)
             raise
@@ -146,23 +144,11 @@ class Submission:
                 replace(job, status=Status.FAILED, reason=reason, ended_ms=job.created_ms)
             )
 
-    async def _keep(self, job: JobSpec, record: Job, posted: Posted) -> Changes:
+    async def _keep(self, job: JobSpec, record: Job) -> Changes:
         tasks = checked_plan(job, self._agents.catalogue())
         async with self._store.begin() as tx:
             keys = {party_id: await _key(tx, party_id) for party_id in record.party_ids}
-            tables = await _tables(tx, foreign_tables(tasks))
-            inherited = await inherit(tx, job, record.roles)
-            models = {name: (found.model_id, found.version) for name, found in inherited.models()}
-            if posted.model is not None:
-                models |= await _models_of(tx, posted.model.train)
-            plan = job_plan(
-                record.job_id,
-                job,
-                tasks,
-                models,
-                tables=tables,
-                posted=[posted.dsl, posted.conf],
-            )
+            plan, inherited = await plan_of(tx, job, record, tasks)
             changes = begin(record, plan, keys, record.created_ms, inherited.outputs)
             await tx.jobs.add(changes.state, changes.orders)
             await inherited.copy(tx, changes.state)
@@ -195,29 +181,3 @@ async def _key(tx: Tx, party_id: str) -> bytes:
     if party is None:
         raise PartyNotJoined(party_id)
     return party.public_key
-
-
-async def _tables(tx: Tx, wanted: list[tuple[OutputRef, Party]]) -> Tables:
-    found: dict[tuple[OutputRef, Party], TableName] = {}
-    problems = []
-    for output, seat in wanted:
-        state = await tx.jobs.state(output.job_id)
-        made = state.outputs.get((output.component, seat), {}) if state else {}
-        if output.output in made:
-            found[output, seat] = made[output.output]
-        else:
-            what = f"{output.component}.{output.output} of job {output.job_id}"
-            problems.append(Problem(CONF, f"{what} is no table that {seat} has"))
-    if problems:
-        raise InvalidJob(problems)
-    return found
-
-
-async def _models_of(tx: Tx, train: Job) -> dict[str, tuple[str, str]]:
-    """Where the models of a training job are: with it, or with the job it took them over from."""
-    models = {"": (train.model_id, train.model_version)}
-    job = read_job(train.dsl, train.conf)
-    for name in job.dsl.names:
-        origin = await model_origin(tx, train, name)
-        models[name] = (origin.model_id, origin.version)
-    return models

@@ -6,13 +6,13 @@ should another process have changed a job, its revision does not fit, the memory
 `StaleState` says to try again.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
 from coordinator.domain.records import Job, JobEvent, JobFilter, Task, TaskFilter
-from coordinator.domain.state import Changes, JobState, Outgoing, SeatKey
+from coordinator.domain.state import Changes, JobPlan, JobState, Outgoing, SeatKey
 from coordinator.domain.step import next_due
 from coordinator.store import rows
 from coordinator.store.outbox import SqlOutbox
@@ -92,6 +92,28 @@ class SqlJobs:
             await outbox.add(changes.orders, new.job.updated_ms)
         await self._tell(new.job, [(h.kind, dict(h.facts)) for h in changes.happened])
         self._tx.hold(job_id, (revision + 1, new))
+
+    async def revise(
+        self, old: JobState, conf: Mapping[str, Any], plan: JobPlan, now_ms: int
+    ) -> None:
+        """Give an ended job another conf, and the plan that follows from it."""
+        job_id = old.job.job_id
+        held = self._tx.held(job_id)
+        if held is None or held[1] is not old:
+            raise StaleState(f"job {job_id}")
+        self._tx.forget(job_id)
+        result = await self._tx.run(
+            sa.update(jobs)
+            .where(jobs.c.job_id == job_id, jobs.c.revision == held[0])
+            .values(
+                conf=dict(conf),
+                plan=plan_to_json(plan),
+                updated_ms=now_ms,
+                revision=jobs.c.revision + 1,
+            )
+        )
+        if result.rowcount != 1:
+            raise StaleState(f"job {job_id}")
 
     async def describe(self, job_id: str, notes: str, now_ms: int) -> bool:
         """Set the description; whether the job exists."""

@@ -5,6 +5,7 @@ from typing import Any
 from aiohttp import web
 
 from coordinator.api.dialect import Route
+from coordinator.api.fateflow.documents import document_of
 from coordinator.api.fateflow.envelope import SUCCESS, Retcode, reply
 from coordinator.api.fateflow.filters import (
     job_filter,
@@ -35,6 +36,7 @@ from coordinator.api.fateflow.rows import (
 from coordinator.api.keys import JOBS, PUBLIC_URL, TRACKING
 from coordinator.domain.records import Job, JobFilter, Submitted, Task, TaskFilter
 from federation.errors import NotFound, TripactError
+from federation.spec.documents import JsonObject
 from federation.spec.party import Party
 from federation.spec.status import ENDED, Status
 
@@ -111,6 +113,31 @@ async def rerun(request: web.Request) -> web.Response:
         return reply(retcode=Retcode.DATA_ERROR, retmsg="can not found job")
     await request.app[JOBS].rerun(job_id, tuple(name.strip() for name in components), force)
     return reply(retmsg="rerun job success", job_id=job_id)
+
+
+async def update_parameters(request: web.Request) -> web.Response:
+    """Other parameters for an ended job; `job/rerun` runs it with them."""
+    body = await read_body(request)
+    job_id = text_of(body, "job_id")
+    more: JsonObject = {
+        name: given
+        for name in ("component_parameters", "job_parameters")
+        if (given := document_of(body, name)) is not None
+    }
+    if not more:
+        raise MissingArguments(["component_parameters"])
+    try:
+        job, changed = await request.app[JOBS].revise(job_id, more)
+    except NotFound:
+        return reply(retcode=Retcode.DATA_ERROR, retmsg="can not found job")
+    return reply(
+        {
+            "component_parameters": job.conf.get("component_parameters", {}),
+            "job_parameters": job.conf.get("job_parameters", {}),
+            "components": changed,
+        },
+        job_id=job_id,
+    )
 
 
 async def query(request: web.Request) -> web.Response:
@@ -287,6 +314,12 @@ ROUTES = (
         rerun,
         "Run an ended job again",
         {**_JOB, "component_name": "text or list", "force": "flag"},
+    ),
+    Route(
+        "job/parameter/update",
+        update_parameters,
+        "Other parameters for an ended job",
+        {**_JOB, "component_parameters": "object", "job_parameters": "object"},
     ),
     Route("job/query", query, "Jobs, one row a seat", {"job_id": "text", **_SEAT}),
     Route("job/config", config, "DSL and conf of a job", _JOB),
