@@ -124,6 +124,23 @@ def rerun(
         end(client, job_id, timeout, quiet=as_json)
 
 
+@job.command("parameter-update")
+def parameter_update(
+    job_id: JobId, conf_path: Conf, url: Url = None, as_json: AsJson = False
+) -> None:
+    """Give an ended job other parameters; `job rerun` runs it with them.
+
+    The conf has `component_parameters`, `job_parameters` or both, as a job's conf does.
+    """
+    body = {**read_json(conf_path), "job_id": job_id}
+    answer = FlowClient(address(url)).call("job/parameter/update", body)
+    if as_json:
+        show.as_json(answer)
+    changed = checked(answer)["components"]
+    if not as_json:
+        show.OUT.print(f"changed: {', '.join(changed) or 'nothing'}", markup=False)
+
+
 @job.command("config")
 def config(
     job_id: JobId,

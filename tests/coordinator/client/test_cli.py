@@ -424,3 +424,13 @@ def test_a_training_is_deployed_and_its_documents_are_written(
     assert "predict" in flow("model", "get-predict-conf", *model, version).out
     assert version in flow("model", "query", *model, version).out
     assert flow("model", "deploy", *model, "1").code == 1
+
+
+def test_an_ended_job_gets_other_parameters(flow: Any, write: Any, documents: Any) -> None:
+    job_id = flow("job", "submit", *documents, "--json", "--wait").json["jobId"]
+    more = {"component_parameters": {"common": {"hetero_lr_0": {"learning_rate": 0.02}}}}
+    conf = write("more.json", more)
+    ran = flow("job", "parameter-update", "-j", job_id, "-c", conf)
+    assert (ran.code, ran.out.strip()) == (0, "changed: hetero_lr_0")
+    again = flow("job", "parameter-update", "-j", job_id, "-c", conf)
+    assert again.out.strip() == "changed: nothing"
