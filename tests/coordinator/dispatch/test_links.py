@@ -142,6 +142,8 @@ async def test_orders_that_were_not_acknowledged_come_again_after_a_reconnect(
             async with door.store.read() as view:
                 if len(await view.outbox.pending("9999")) == 2:
                     break
+            # The store reads without giving way; the link must have its turn.
+            await asyncio.sleep(0)
     await agent.socket.close()
     again = await door.dial("9999")
     names = [(await again.receive(FrameKind.ORDER)).header["order_id"] for _ in range(2)]
