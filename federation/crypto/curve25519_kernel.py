@@ -66,13 +66,32 @@ class _Field:
             for j, y in enumerate(b):
                 low[i + j] = self.body.low(low[i + j], x, y)
                 high[i + j + 1] = self.body.high(high[i + j + 1], x, y)
+        return self._folded(low, high)
+
+    def square(self, a: Number) -> Number:
+        low, high = [ZERO] * (2 * _LIMBS), [ZERO] * (2 * _LIMBS)
+        for i in range(_LIMBS):
+            for j in range(i + 1, _LIMBS):
+                low[i + j] = self.body.low(low[i + j], a[i], a[j])
+                high[i + j + 1] = self.body.high(high[i + j + 1], a[i], a[j])
+        low = [self.ir.add(limb, limb) for limb in low]
+        high = [self.ir.add(limb, limb) for limb in high]
+        for i, limb in enumerate(a):
+            low[2 * i] = self.body.low(low[2 * i], limb, limb)
+            high[2 * i + 1] = self.body.high(high[2 * i + 1], limb, limb)
+        return self._folded(low, high)
+
+    def times(self, a: Number, small: int) -> Number:
+        factor = splat(small)
+        low = [self.body.low(ZERO, limb, factor) for limb in a]
+        high = [self.body.high(ZERO, limb, factor) for limb in a]
+        return self._folded([*low, *[ZERO] * _LIMBS], [ZERO, *high, *[ZERO] * (_LIMBS - 1)])
+
+    def _folded(self, low: Number, high: Number) -> Number:
         # A high half counts 2**52, which is twice the next limb's unit.
         whole = [self.ir.add(x, self.ir.add(y, y)) for x, y in zip(low, high, strict=True)]
         folded = zip(whole[:_LIMBS], whole[_LIMBS:], strict=True)
         return self.carried([self.ir.add(x, self.ir.mul(y, splat(19))) for x, y in folded])
-
-    def times(self, a: Number, small: int) -> Number:
-        return self.mul(a, constant(small))
 
 
 def constant(value: int) -> Number:
@@ -115,8 +134,7 @@ class _Module:
         field.store(field.load(a), to)
 
         def step(_: Value) -> None:
-            value = field.load(to)
-            field.store(field.mul(value, value), to)
+            field.store(field.square(field.load(to)), to)
 
         body.times(count, step)
         body.end()
@@ -192,7 +210,7 @@ class _Module:
             power = self._raised(body, z, room)
             body.call("squares", power, power, word(3))
             inverse = field.load(power)
-            cube = field.mul(field.mul(last[1], last[1]), last[1])
+            cube = field.mul(field.square(last[1]), last[1])
             field.store(field.mul(last[0], field.mul(inverse, cube)), to, base)
 
         body.times(groups, group)
@@ -213,7 +231,7 @@ class _Module:
             field.store(y, value)
             power = self._raised(body, value, room)
             body.call("squares", power, power, word(2))
-            field.store(field.mul(field.load(power), field.mul(y, y)), to, base)
+            field.store(field.mul(field.load(power), field.square(y)), to, base)
 
         body.times(groups, group)
         body.end()
@@ -223,7 +241,7 @@ def _step(field: _Field, u: Number, numbers: list[Number]) -> list[Number]:
     """One bit of the ladder; names as in RFC 7748."""
     x2, z2, x3, z3 = numbers
     a, b = field.add(x2, z2), field.sub(x2, z2)
-    aa, bb = field.mul(a, a), field.mul(b, b)
+    aa, bb = field.square(a), field.square(b)
     e = field.sub(aa, bb)
     c, d = field.add(x3, z3), field.sub(x3, z3)
     da, cb = field.mul(d, a), field.mul(c, b)
@@ -231,8 +249,8 @@ def _step(field: _Field, u: Number, numbers: list[Number]) -> list[Number]:
     return [
         field.mul(aa, bb),
         field.mul(e, field.add(aa, field.times(e, 121665))),
-        field.mul(plus, plus),
-        field.mul(u, field.mul(minus, minus)),
+        field.square(plus),
+        field.mul(u, field.square(minus)),
     ]
 
 
