@@ -10,6 +10,7 @@ from pathlib import Path
 
 import aiohttp
 
+from federation.crypto import kernels
 from federation.errors import TripactError
 from federation.wire.identity import Identity, fingerprint
 from federation.wire.session import Session
@@ -37,6 +38,7 @@ def examine(home: Path, coordinator: str | None = None) -> Iterator[Finding]:
     """
     yield _tried("versions", _versions)
     yield _tried("session crypto", _agree)
+    yield _tried("kernels", _kernels)
     if not home.exists():
         yield Finding("home", False, f"{home} does not exist; party-agent join makes it")
     else:
@@ -55,6 +57,12 @@ def _tried(subject: str, look: Callable[[], str]) -> Finding:
         return Finding(subject, False, error.message)
     except Exception as error:
         return Finding(subject, False, f"{type(error).__name__}: {error}")
+
+
+def _kernels() -> str:
+    """How ciphertexts are counted here, and why so."""
+    found = kernels.status()
+    return f"{found.path} on {found.threads} threads: {found.reason}"
 
 
 def _versions() -> str:
