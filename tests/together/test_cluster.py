@@ -13,12 +13,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 from coordinator.client import FlowClient, FlowError, Submitted
 from coordinator.client.client import submitted
 from examples.running import START_LIMIT_S
 from tests.together.parts import BREAST, DEADLINE_S, example
+from tests.together.tap import Tap
 
 FINGERPRINT = re.compile(r"(?:[0-9a-f]{4}:){7}[0-9a-f]{4}")
 PARTIES = ("9999", "10000", "10001")
@@ -45,6 +47,7 @@ class Cluster:
     root: Path
     url: str = ""
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    tap: Tap | None = None
 
     def home(self, name: str) -> Path:
         return self.root / name
@@ -72,6 +75,18 @@ class Cluster:
             assert time.monotonic() < deadline, (self.root / "coordinator.out").read_text()
             time.sleep(0.02)
         self.url = json.loads(note.read_text())["url"]
+        self.tap = Tap(int(self.url.rsplit(":", 1)[1]), self.traffic)
+
+    @property
+    def traffic(self) -> Path:
+        """All that went between agents and the coordinator."""
+        return self.root / "traffic"
+
+    @property
+    def agents_url(self) -> str:
+        """Where agents find the coordinator: behind the wire tap."""
+        assert self.tap is not None
+        return f"http://127.0.0.1:{self.tap.port}"
 
     def invite(self, party: str) -> str:
         said = command(
@@ -82,7 +97,7 @@ class Cluster:
 
     def join(self, party: str, code: str) -> str:
         return command(
-            *("party_agent", "join", code, "--coordinator", self.url),
+            *("party_agent", "join", code, "--coordinator", self.agents_url),
             *("--home", str(self.home(party))),
         )
 
@@ -112,6 +127,8 @@ class Cluster:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+        if self.tap is not None:
+            self.tap.close()
 
 
 @pytest.fixture(scope="module")
@@ -204,13 +221,16 @@ def test_a_cluster_refuses_until_owners_grant_then_runs_and_shows_nothing(
 
 
 def search_for_canaries(cluster: Cluster) -> None:
-    """Neither the coordinator's files nor its memory hold the planted id or value."""
+    """Neither traffic, nor the coordinator's files, nor its memory hold the planted id or value."""
     wanted = [CANARY_ID.encode(), CANARY_VALUE.encode()]
     # They are where they belong, so that the search could have found them.
-    kept = list(cluster.home("9999").rglob("*.parquet"))
-    assert any(CANARY_ID.encode() in path.read_bytes() for path in kept)
+    kept = (pq.read_table(path).to_pylist() for path in cluster.home("9999").rglob("*.parquet"))
+    assert any(CANARY_ID in row.values() for rows in kept for row in rows)
     files = [path for path in cluster.home("coordinator").rglob("*") if path.is_file()]
-    files += [cluster.root / "coordinator.out"]
+    # The traffic holds what the job relayed, in the clear as far as anything is.
+    assert b"tag" in cluster.traffic.read_bytes()
+    assert b"forward" in cluster.traffic.read_bytes()
+    files += [cluster.root / "coordinator.out", cluster.traffic]
     for path in files:
         content = path.read_bytes()
         assert [canary for canary in wanted if canary in content] == [], path
