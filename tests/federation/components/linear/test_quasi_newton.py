@@ -80,12 +80,13 @@ async def test_a_drawn_sample_bends_the_steps_as_its_own_rows_do(
     fresh = np.random.default_rng
     taken = np.sort(fresh(7).permutation(15)[:12])
     split = bench.drawn(15, [1, 1])
+    by_id = np.argsort(split.ids())
     monkeypatch.setattr(np.random, "default_rng", lambda seed=7: fresh(seed))
     drawn = {**CONF, "sqn_param": {**CONF["sqn_param"], "sample_size": 12}}
     played = await play(hetero_lr, {**bench.quiet, **drawn}, split.ports())
     sent = [r.shape for r in played.ledger if r.tag == "residual" and "curvature" in str(r.scope)]
     assert set(sent) == {"12 encrypted"}
-    expected = pooled(split, bend=0.25, shift=split.label - 0.5, looked_at=taken)
+    expected = pooled(split, bend=0.25, shift=split.label - 0.5, looked_at=by_id[taken])
     np.testing.assert_allclose(bench.weights(played)[0], expected, atol=1e-6)
 
 
