@@ -6,7 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from federation.components.component import Component, Model, Result
+from federation.components.component import (
+    Checkpointing,
+    Component,
+    Model,
+    Result,
+    keep_nothing,
+)
 from federation.components.store import StoredTable
 from federation.spec.ids import cache_namespace, output_namespace
 from federation.spec.orders import (
@@ -78,20 +84,35 @@ def hand_through(stores: Stores, component: Component, order: RunTask) -> Made:
     return Made(tuple(_outputs(stores, order, Result(data=(handed,)))))
 
 
+def checkpointing(stores: Stores, order: RunTask) -> Checkpointing:
+    """Where a component keeps what it has learned so far; earlier attempts' steps are let go."""
+    if not order.model_outputs:
+        return keep_nothing
+    models, name = Models(stores.models), _own_name(order)
+    models.drop_checkpoints(name)
+
+    def keep(step_index: int, step_name: str, model: Model) -> None:
+        models.save_checkpoint(name, step_index, step_name, model)
+
+    return keep
+
+
 def keep(stores: Stores, order: RunTask, result: Result) -> Made:
     """Store what a component gave, as far as the job has outputs for it."""
     models = Models(stores.models)
     model = None
     if result.model is not None and order.model_outputs:
-        name = ModelName(
-            order.model_id, order.model_version, order.task.role.value, order.task.component
-        )
-        saved = models.save(name, result.model)
+        saved = models.save(_own_name(order), result.model)
         model = ModelOutput(
             output=order.model_outputs[0], digest=saved.digest, size_bytes=saved.size_bytes
         )
     summary = None if result.summary is None else json_like(result.summary)
     return Made(tuple(_outputs(stores, order, result)), model, summary)
+
+
+def _own_name(order: RunTask) -> ModelName:
+    task = order.task
+    return ModelName(order.model_id, order.model_version, task.role.value, task.component)
 
 
 def _outputs(stores: Stores, order: RunTask, result: Result) -> Iterator[TableOutput]:

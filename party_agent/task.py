@@ -28,7 +28,7 @@ from federation.wire.codec import Bytes, Limits, decode, encode
 from federation.wire.frames import Frame, FrameKind
 from party_agent.logs import SeatLog, keep_fault, places_of
 from party_agent.plain import json_like
-from party_agent.ports import Made, Stores, bind, hand_through, keep
+from party_agent.ports import Made, Stores, bind, checkpointing, hand_through, keep
 
 MESSAGE_LIMITS = Limits(size_bytes=15 << 20, depth=40, elements=1 << 20)
 _PROGRESS_EVERY_S = 0.1
@@ -178,6 +178,7 @@ def _facts(start: Start, stores: Stores) -> JobFacts:
         cores=start.cores,
         tables=order.task.tables,
         store=stores.uploading(),
+        checkpoint=checkpointing(stores, order),
     )
 
 

@@ -81,6 +81,22 @@ class Report(Protocol):
         """Write one line to the component's INFO log at this party."""
 
 
+class Checkpointing(Protocol):
+    """Keeps what a component has learned so far; the party's model store does, tests do not."""
+
+    def __call__(self, step_index: int, step_name: str, model: Model) -> None:
+        """Keep `model` as of a step, in place of one of that index.
+
+        Args:
+            step_index: which epoch or round, from 0.
+            step_name: the same in words, as `epoch_3`; no two steps of a component share one.
+        """
+
+
+def keep_nothing(step_index: int, step_name: str, model: Model) -> None:
+    """The checkpointing of a seat without a model store."""
+
+
 @dataclass(frozen=True, slots=True)
 class JobFacts:
     """Which job, task and seat a handler runs for."""
@@ -100,6 +116,15 @@ class JobFacts:
     """Stored tables that the job names for this task (only Reader asks)."""
     store: TableStore | None = None
     """The party's table store (only Reader and Upload ask)."""
+    checkpoint: Checkpointing = keep_nothing
+    """Keeps a model of the middle of the training, where the job asks for checkpoints."""
+    outputs: tuple[str, ...] | None = None
+    """The data outputs that the job declares; None where all are wanted."""
+
+    @property
+    def wants_data(self) -> bool:
+        """Whether anything becomes of a table that the component gives."""
+        return self.outputs is None or bool(self.outputs)
 
 
 Handler = Callable[..., Awaitable[Result]]

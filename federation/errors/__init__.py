@@ -8,6 +8,7 @@ edge; a party sends them as `code`, `message`, `facts` and nothing else.
 from federation.errors.asker import (
     BadRequest,
     BadTableName,
+    CheckpointNotFound,
     ComponentNotFound,
     Conflict,
     HomeInUse,
@@ -126,6 +127,7 @@ __all__ = [
     "BlankIds",
     "CallFailed",
     "CallGivenUp",
+    "CheckpointNotFound",
     "ComponentNotFound",
     "ComputationProblem",
     "Conflict",

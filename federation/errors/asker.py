@@ -136,6 +136,19 @@ class NotFound(TripactError):
     code = "not_found"
 
 
+class CheckpointNotFound(NotFound):
+    """A component kept no model of that step."""
+
+    code = "checkpoint_not_found"
+
+    def __init__(self, component: str, step: str | None) -> None:
+        super().__init__(
+            f"{component} kept no checkpoint of step {step}; see checkpoint/list",
+            component=component,
+            step=step,
+        )
+
+
 class ComponentNotFound(NotFound):
     """A job has no component of that name."""
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from federation.components.component import Model
-from federation.errors import ModelNotFound, TableNotFound, Unavailable
+from federation.errors import CheckpointNotFound, ModelNotFound, TableNotFound, Unavailable
 from federation.spec.orders import TableName
 from party_agent.models import ModelName, Models
 
@@ -101,3 +101,38 @@ def test_a_cache_comes_back_until_it_is_dropped(tmp_path: Path) -> None:
     models.drop_cache(CACHE)
     with pytest.raises(TableNotFound):
         models.get_cache(CACHE)
+
+
+def test_checkpoints_are_listed_in_the_order_of_their_steps(tmp_path: Path) -> None:
+    models = Models(tmp_path)
+    for index in (10, 2, 0):
+        models.save_checkpoint(NAME, index, f"epoch_{index}", model(float(index)))
+    assert [(s.index, s.name) for s in models.checkpoints(NAME)] == [
+        (0, "epoch_0"),
+        (2, "epoch_2"),
+        (10, "epoch_10"),
+    ]
+
+
+def test_a_checkpoint_is_found_by_its_index_and_by_its_name(tmp_path: Path) -> None:
+    models = Models(tmp_path)
+    models.save_checkpoint(NAME, 0, "epoch_0", model(1.0))
+    models.save_checkpoint(NAME, 3, "epoch_3", model(2.0))
+    by_index = models.get_checkpoint(NAME, 3)[1]
+    by_name = models.get_checkpoint(NAME, step_name="epoch_3")[1]
+    assert by_index.param["weight"] == by_name.param["weight"] == {"x0": 2.0}
+
+
+def test_a_checkpoint_that_was_not_kept_is_named(tmp_path: Path) -> None:
+    Models(tmp_path).save_checkpoint(NAME, 0, "epoch_0", model())
+    with pytest.raises(CheckpointNotFound, match="step 7"):
+        Models(tmp_path).get_checkpoint(NAME, 7)
+
+
+def test_checkpoints_of_an_earlier_attempt_are_let_go(tmp_path: Path) -> None:
+    models = Models(tmp_path)
+    models.save_checkpoint(NAME, 0, "epoch_0", model())
+    models.save(NAME, model(2.0))
+    models.drop_checkpoints(NAME)
+    assert models.checkpoints(NAME) == []
+    assert models.get(NAME).param["weight"] == {"x0": 2.0}
