@@ -11,7 +11,7 @@ from coordinator.api.fateflow import (
     routes_tracking,
     routes_world,
 )
-from coordinator.api.fateflow.envelope import ANSWER, says_no
+from federation.fateflow.envelope import ANSWER, says_no
 
 DIALECT = Dialect(
     name="fateflow",

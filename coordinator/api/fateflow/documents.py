@@ -5,9 +5,9 @@ from typing import Any, cast
 
 from aiohttp import web
 
-from coordinator.api.fateflow.envelope import as_json, reply
-from coordinator.api.fateflow.files import attachment
-from coordinator.api.fateflow.reading import WrongArgument, text_of
+from federation.fateflow.envelope import as_json, reply
+from federation.fateflow.files import attachment
+from federation.fateflow.reading import WrongArgument, text_of
 from federation.spec.documents import JsonObject, parse_json
 
 

@@ -7,9 +7,10 @@ rest; a value of a wrong kind is an error, not an empty answer.
 from collections.abc import Mapping
 from typing import Any
 
-from coordinator.api.fateflow.reading import WrongArgument, number_of, text_of
 from coordinator.domain.records import Job, JobFilter, TaskFilter
-from federation.spec.party import Party, Role, party_id_of
+from federation.fateflow.reading import number_of, text_of
+from federation.fateflow.seats import party_of, role_of
+from federation.spec.party import Party, Role
 from federation.spec.status import Status
 
 _FILTERED = frozenset(
@@ -79,36 +80,6 @@ def seats_shown(job: Job, role: Role | None, party_id: str | None) -> list[Party
         for seat in job.seats
         if role in (None, seat.role) and party_id in (None, seat.party_id)
     ]
-
-
-def role_of(body: Mapping[str, Any], name: str = "role") -> Role | None:
-    """A role, if one is given.
-
-    Raises:
-        WrongArgument: no such role.
-    """
-    value = body.get(name)
-    if value in (None, ""):
-        return None
-    try:
-        return Role(str(value))
-    except ValueError:
-        raise WrongArgument(f"{name} is one of {', '.join(Role)}") from None
-
-
-def party_of(body: Mapping[str, Any], name: str = "party_id") -> str | None:
-    """A party id, if one is given; int and text are the same.
-
-    Raises:
-        WrongArgument: neither.
-    """
-    value = body.get(name)
-    if value in (None, ""):
-        return None
-    try:
-        return party_id_of(value)
-    except ValueError as error:
-        raise WrongArgument(f"{name}: {error}") from None
 
 
 def statuses(body: Mapping[str, Any], name: str) -> tuple[Status, ...] | None:

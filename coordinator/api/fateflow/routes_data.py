@@ -7,9 +7,12 @@ from typing import Any
 from aiohttp import web
 
 from coordinator.api.dialect import Route
-from coordinator.api.fateflow.envelope import Retcode, reply
-from coordinator.api.fateflow.filters import party_of, role_of
-from coordinator.api.fateflow.reading import (
+from coordinator.api.fateflow.routes_job import submitted
+from coordinator.api.keys import JOBS, TABLES, TRACKING
+from coordinator.domain.records import Job, JobFilter, UploadRequest
+from federation.errors import TripactError
+from federation.fateflow.envelope import Retcode, reply
+from federation.fateflow.reading import (
     flag_of,
     number_of,
     read_body,
@@ -17,10 +20,7 @@ from coordinator.api.fateflow.reading import (
     require,
     text_of,
 )
-from coordinator.api.fateflow.routes_job import submitted
-from coordinator.api.keys import JOBS, TABLES, TRACKING
-from coordinator.domain.records import Job, JobFilter, UploadRequest
-from federation.errors import TripactError
+from federation.fateflow.seats import party_of, role_of
 from federation.spec.party import Party, Role
 from federation.spec.status import Status
 

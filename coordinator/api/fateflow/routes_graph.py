@@ -7,9 +7,13 @@ from aiohttp import web
 
 from coordinator.api.dialect import Route
 from coordinator.api.fateflow.documents import document_of, document_or_file, http_no, names_of
-from coordinator.api.fateflow.envelope import Retcode, reply
-from coordinator.api.fateflow.filters import party_of, role_of, seats_shown
-from coordinator.api.fateflow.reading import (
+from coordinator.api.fateflow.filters import seats_shown
+from coordinator.api.fateflow.rows import roles_shown
+from coordinator.api.keys import JOBS, TRACKING
+from coordinator.domain.records import Job, Task, TaskFilter
+from federation.errors import InvalidJob, NotFound
+from federation.fateflow.envelope import Retcode, reply
+from federation.fateflow.reading import (
     MissingArguments,
     WrongArgument,
     number_of,
@@ -17,10 +21,7 @@ from coordinator.api.fateflow.reading import (
     require,
     text_of,
 )
-from coordinator.api.fateflow.rows import roles_shown
-from coordinator.api.keys import JOBS, TRACKING
-from coordinator.domain.records import Job, Task, TaskFilter
-from federation.errors import InvalidJob, NotFound
+from federation.fateflow.seats import party_of, role_of
 from federation.spec.dag import dag_dependency, depths
 from federation.spec.dsl import PortKind
 from federation.spec.job import read_job

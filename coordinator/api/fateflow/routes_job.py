@@ -6,24 +6,12 @@ from aiohttp import web
 
 from coordinator.api.dialect import Route
 from coordinator.api.fateflow.documents import document_of
-from coordinator.api.fateflow.envelope import SUCCESS, Retcode, reply
 from coordinator.api.fateflow.filters import (
     job_filter,
     matches,
     page_filter,
-    party_of,
-    role_of,
     seats_shown,
     task_filter,
-)
-from coordinator.api.fateflow.reading import (
-    MissingArguments,
-    WrongArgument,
-    flag_of,
-    number_of,
-    read_body,
-    require,
-    text_of,
 )
 from coordinator.api.fateflow.rows import (
     job_row,
@@ -36,6 +24,17 @@ from coordinator.api.fateflow.rows import (
 from coordinator.api.keys import JOBS, PUBLIC_URL, TRACKING
 from coordinator.domain.records import Job, JobFilter, Submitted, Task, TaskFilter
 from federation.errors import NotFound, TripactError
+from federation.fateflow.envelope import SUCCESS, Retcode, reply
+from federation.fateflow.reading import (
+    MissingArguments,
+    WrongArgument,
+    flag_of,
+    number_of,
+    read_body,
+    require,
+    text_of,
+)
+from federation.fateflow.seats import party_of, role_of
 from federation.spec.documents import JsonObject
 from federation.spec.party import Party
 from federation.spec.status import ENDED, Status

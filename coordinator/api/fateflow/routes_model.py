@@ -6,14 +6,15 @@ from aiohttp import web
 
 from coordinator.api.dialect import Route
 from coordinator.api.fateflow.documents import document_of, document_or_file, http_no, names_of
-from coordinator.api.fateflow.envelope import Retcode, reply
-from coordinator.api.fateflow.filters import party_of, role_of, seats_shown
-from coordinator.api.fateflow.reading import WrongArgument, read_body, require, text_of
+from coordinator.api.fateflow.filters import seats_shown
 from coordinator.api.fateflow.rows import date_of, roles_shown
 from coordinator.api.keys import MODELS
 from coordinator.domain.deployment import Trained
 from coordinator.domain.records import OutputModel
 from federation.errors import ModelNotDeployed, ModelNotFound
+from federation.fateflow.envelope import Retcode, reply
+from federation.fateflow.reading import WrongArgument, read_body, require, text_of
+from federation.fateflow.seats import party_of, role_of
 from federation.spec.ids import party_model_id
 from federation.spec.party import Party, Role
 

@@ -6,7 +6,7 @@ An answer that pretends would cost its reader more than one that refuses: nothin
 from aiohttp import web
 
 from coordinator.api.dialect import Handler, Route
-from coordinator.api.fateflow.envelope import Retcode, reply
+from federation.fateflow.envelope import Retcode, reply
 
 _SERVING = "online serving is not offered: submit a predict job with the deployed version"
 _PARTYS_OWN = "what a party allows is the policy of its own agent: see `party-agent grant` there"

@@ -5,11 +5,11 @@ from typing import Any
 from aiohttp import web
 
 from coordinator.api.dialect import Route
-from coordinator.api.fateflow.envelope import Retcode, reply
-from coordinator.api.fateflow.reading import flag_of, number_of, read_body, text_of
 from coordinator.api.keys import MODELS, TAGS
 from coordinator.domain.records import Tag
 from federation.errors import Conflict, NotFound
+from federation.fateflow.envelope import Retcode, reply
+from federation.fateflow.reading import flag_of, number_of, read_body, text_of
 
 
 async def create(request: web.Request) -> web.Response:

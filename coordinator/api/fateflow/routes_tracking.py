@@ -7,15 +7,16 @@ from typing import Any
 from aiohttp import web
 
 from coordinator.api.dialect import Route
-from coordinator.api.fateflow import archive
-from coordinator.api.fateflow.envelope import Retcode, as_json, reply
-from coordinator.api.fateflow.files import attachment
-from coordinator.api.fateflow.filters import party_of, role_of, task_filter
-from coordinator.api.fateflow.reading import flag_of, number_of, read_body, require, text_of
+from coordinator.api.fateflow.filters import task_filter
 from coordinator.api.fateflow.rows import output_row, view_row
 from coordinator.api.keys import JOBS, TRACKING
 from coordinator.domain.records import Job, JobFilter, MetricSet, OutputTable
 from federation.errors import NotFound, PartyRefused, Unavailable
+from federation.fateflow import archive
+from federation.fateflow.envelope import Retcode, as_json, reply
+from federation.fateflow.files import attachment
+from federation.fateflow.reading import flag_of, number_of, read_body, require, text_of
+from federation.fateflow.seats import party_of, role_of
 from federation.spec.party import Role
 
 NO_DATA = "no data"

@@ -9,10 +9,13 @@ from typing import Any
 from aiohttp import web
 
 from coordinator.api.dialect import Route
-from coordinator.api.fateflow import archive
-from coordinator.api.fateflow.envelope import reply
-from coordinator.api.fateflow.filters import party_of, role_of
-from coordinator.api.fateflow.reading import (
+from coordinator.api.fateflow.routes_data import FATE_VERSION
+from coordinator.api.keys import JOBS, PARTIES, PUBLIC_URL, TABLES, TRACKING
+from coordinator.domain.records import JobFilter
+from federation.errors import BadRequest, NotFound
+from federation.fateflow import archive
+from federation.fateflow.envelope import reply
+from federation.fateflow.reading import (
     WrongArgument,
     flag_of,
     number_of,
@@ -20,10 +23,7 @@ from coordinator.api.fateflow.reading import (
     require,
     text_of,
 )
-from coordinator.api.fateflow.routes_data import FATE_VERSION
-from coordinator.api.keys import JOBS, PARTIES, PUBLIC_URL, TABLES, TRACKING
-from coordinator.domain.records import JobFilter
-from federation.errors import BadRequest, NotFound
+from federation.fateflow.seats import party_of, role_of
 from federation.spec.catalogue import ModuleDecl
 from federation.spec.findings import shown_path
 from federation.spec.job import read_job

@@ -66,7 +66,7 @@ def check(answer: Answer) -> dict[str, Any]:
     assert status in (200, 210, 404)
     assert isinstance(body["retcode"], int)
     assert isinstance(body["retmsg"], str)
-    assert "failed to answer" not in body["retmsg"], body
+    assert "there was no answer" not in body["retmsg"], body
     return body
 
 

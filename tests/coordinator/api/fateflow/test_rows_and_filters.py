@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from coordinator.api.fateflow import filters, rows
-from coordinator.api.fateflow.reading import WrongArgument
 from coordinator.domain.records import Job, JobFilter, OutputTable, Task
+from federation.fateflow.reading import WrongArgument
 from federation.spec.orders import Reason
 from federation.spec.party import ARBITER, GUEST, HOST, Party, Role
 from federation.spec.status import Status

@@ -70,7 +70,7 @@ def post(live: Any, path: str, content: bytes) -> dict[str, Any]:
     assert isinstance(body["retcode"], int)
     assert isinstance(body["retmsg"], str)
     assert "data" in body
-    assert "failed to answer" not in body["retmsg"], body
+    assert "there was no answer" not in body["retmsg"], body
     return dict(body)
 
 

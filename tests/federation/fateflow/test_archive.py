@@ -11,7 +11,7 @@ from aiohttp.test_utils import TestClient
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from coordinator.api.fateflow import archive
+from federation.fateflow import archive
 
 Client = TestClient[web.Request, web.Application]
 Serve = Callable[[Any], Awaitable[Client]]

@@ -87,7 +87,7 @@ def as_json(value: Any) -> str:
 def says_no(_: web.Request, error: Exception) -> web.Response:
     """An error in FATE-Flow's words: HTTP 200, a retcode, the sentence."""
     if not isinstance(error, TripactError):
-        sentence = f"the coordinator failed to answer ({type(error).__name__}); its log says more"
+        sentence = f"there was no answer ({type(error).__name__}); the log of the server says more"
         return reply(retcode=Retcode.EXCEPTION_ERROR, retmsg=sentence)
     job_id = error.facts.get("job_id")
     return reply(

@@ -12,9 +12,9 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient
 from yarl import URL
 
-from coordinator.api.fateflow import reading
-from coordinator.api.fateflow.envelope import says_no
 from federation.errors import BadRequest, TripactError
+from federation.fateflow import reading
+from federation.fateflow.envelope import says_no
 
 CSV = b"id,y,x0\r\n1,0,0.5\r\n2,1,-1\r\n"
 CONF = {"file": "/w/d.csv", "head": 1, "partition": 4, "namespace": "n", "table_name": "t"}

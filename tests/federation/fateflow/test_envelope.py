@@ -6,8 +6,6 @@ import math
 import pytest
 from aiohttp.test_utils import make_mocked_request
 
-from coordinator.api.fateflow.envelope import as_json, reply, retcode_of, says_no
-from coordinator.api.fateflow.reading import MissingArguments
 from federation.errors import (
     Conflict,
     InvalidJob,
@@ -18,6 +16,8 @@ from federation.errors import (
     TripactError,
     Unavailable,
 )
+from federation.fateflow.envelope import as_json, reply, retcode_of, says_no
+from federation.fateflow.reading import MissingArguments
 
 
 def told(error: Exception) -> dict[str, object]:
