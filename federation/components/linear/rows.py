@@ -4,16 +4,15 @@ Rows stand in the order of their ids' UTF-8 bytes, so that row i means the same 
 that has the same ids; a digest of the ids tells whether it has.
 """
 
-import hashlib
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from federation.components.common.row_order import RowOrder
 from federation.components.features.dense import NoSuchColumn
-from federation.errors import DataProblem, DuplicateIds, NonFiniteValues
+from federation.errors import DataProblem, NonFiniteValues
 from federation.tables import Table, TableKind
 from federation.tables.table import Matrix, Vector
 
@@ -22,19 +21,6 @@ SAMPLE_WEIGHT = "sample_weight"
 
 MOST_CLASSES = 100
 """More different labels than this are no classes."""
-
-
-class IdsDiffer(DataProblem):
-    """Parties do not have the same rows."""
-
-    code = "ids_differ"
-
-    def __init__(self, party: str) -> None:
-        super().__init__(
-            f"{party} and this party do not have the same ids; put an Intersection before this "
-            "component",
-            party=party,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +78,7 @@ class Rows:
         Raises:
             IdsDiffer: they are others.
         """
-        if digest != self.digest:
-            raise IdsDiffer(party)
+        RowOrder(self.order, self.digest).check(digest, party)
 
 
 def rows_of(
@@ -113,21 +98,16 @@ def rows_of(
     table.require(TableKind.INSTANCES)
     if not table.rows:
         raise DataProblem(f"{table.source or 'the table'} has no rows to learn from or to predict")
-    ids = pa.chunked_array(table.ids).combine_chunks().cast(pa.large_binary())
-    order = np.asarray(pc.sort_indices(ids).to_numpy(), dtype=np.int64)
-    sorted_ids = ids.take(pa.array(order))
-    repeated = table.rows - int(pc.count_distinct(ids).as_py())
-    if repeated:
-        raise DuplicateIds(repeated)
+    common = RowOrder.of(table)
     wanted = names
     if wanted is None:
         wanted = tuple(name for name in _feature_names(table) if name != exposure)
-    features = _features(table, wanted)[order]
+    features = _features(table, wanted)[common.order]
     wrong = int(np.count_nonzero(~np.isfinite(features)))
     if wrong:
         raise NonFiniteValues(wrong)
-    offset = None if exposure is None else _log_exposure(table, exposure)[order]
-    return Rows(table, order, wanted, features, _digest(sorted_ids), offset)
+    offset = None if exposure is None else _log_exposure(table, exposure)[common.order]
+    return Rows(table, common.order, wanted, features, common.digest, offset)
 
 
 def classes_of(label: Vector | None) -> Vector:
@@ -209,10 +189,3 @@ def _log_exposure(table: Table, name: str) -> Vector:
             rows=wrong,
         )
     return np.asarray(np.log(exposure))
-
-
-def _digest(ids: pa.Array) -> bytes:
-    lengths = np.asarray(pc.binary_length(ids).to_numpy(zero_copy_only=False), dtype="<i8")
-    state = hashlib.sha256(lengths.tobytes())
-    state.update(b"".join(ids.to_pylist()))
-    return state.digest()

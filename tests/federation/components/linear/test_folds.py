@@ -8,10 +8,10 @@ import pytest
 from sklearn.model_selection import KFold
 
 from federation.components.common.cross_validation import held_out
+from federation.components.common.row_order import IdsDiffer
 from federation.components.common.training import FoldsParam
 from federation.components.linear.hetero_linr import hetero_linr
 from federation.components.linear.hetero_lr import hetero_lr
-from federation.components.linear.rows import IdsDiffer
 from federation.components.statistics.values import validation_metrics
 from federation.errors import DataProblem
 from federation.tables import Table

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from federation.components.common.row_order import IdsDiffer
 from federation.components.linear.batches import BatchTooSmall, drawn_batch
 from federation.components.linear.hetero_lr import hetero_lr
 from federation.components.linear.params import LogisticParams
-from federation.components.linear.rows import IdsDiffer
 from federation.components.statistics.values import validation_metrics
 from federation.errors import DataProblem, InvalidParameters, NonFiniteValues
 from federation.tables import Table
