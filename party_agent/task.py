@@ -178,6 +178,7 @@ def _facts(start: Start, stores: Stores) -> JobFacts:
         cores=start.cores,
         tables=order.task.tables,
         store=stores.uploading(),
+        outputs=order.data_outputs,
         checkpoint=checkpointing(stores, order),
     )
 

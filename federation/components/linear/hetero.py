@@ -4,7 +4,7 @@ Who learns what stands in the headers of the components.
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -168,10 +168,11 @@ async def as_guest(
         return await _predict_as_guest(ch, p, known, rows)
     if p.cv_param.need_cv:
         return await _folds_as_guest(ch, p, bound, report, facts)
-    fit = GuestFit(bound.kind, ch, p, bound.stages(p.exposure), report, bound.before)
+    stages = bound.stages(p.exposure)
+    fit = GuestFit(bound.kind, ch, p, stages, report, bound.before, facts.wants_data)
     trained = await fit.run()
-    table = await fit.predicted(trained)
-    return Result((table,), trained.saved(p, facts), summary=trained.summary())
+    tables = await fit.predicted(trained)
+    return Result(tables, trained.saved(p, facts), summary=trained.summary())
 
 
 async def as_host(
@@ -266,7 +267,8 @@ class _Fit:
 
     async def __call__(self, fold: Fold) -> Result:
         bound = Inputs(self.bound.kind, fold.train, fold.validate, None, None)
-        return await self.share(self.ch, self.p, bound, fold.report, self.facts)
+        wanted = replace(self.facts, outputs=None)  # the shell measures what a fold predicts
+        return await self.share(self.ch, self.p, bound, fold.report, wanted)
 
 
 async def _predict_as_guest(ch: Channel, p: LinearModelParams, known: Fitted, rows: Rows) -> Result:

@@ -52,7 +52,11 @@ class OneHostOnly(BadRequest):
 
 @dataclass(slots=True)
 class GuestFit:
-    """A training as the guest leads it; `kind` is the model's."""
+    """A training as the guest leads it; `kind` is the model's.
+
+    Attributes:
+        predicts: whether anything becomes of predictions of the rows it learned from.
+    """
 
     kind: type[Fitted]
     ch: Channel
@@ -60,6 +64,7 @@ class GuestFit:
     stages: dict[str, Rows]
     report: Report
     before: Fitted | None
+    predicts: bool = True
 
     async def run(self) -> Fitted:
         """Check rows and batches, set the course, train every model.
@@ -103,14 +108,16 @@ class GuestFit:
             models.append(one)
         return self.kind(rows.names, intercept, tuple(classes.tolist()), tuple(models))
 
-    async def predicted(self, trained: Fitted) -> Table:
-        """Predictions of the training rows, and of the held-out ones after them."""
+    async def predicted(self, trained: Fitted) -> tuple[Table, ...]:
+        """Predictions of the training rows and of the held-out ones after them, if wanted."""
+        if not self.predicts:
+            return ()
         tables = []
         for stage, rows in self.stages.items():
             there = self.ch.scope("final", stage)
             scores = await scored(there, rows, trained.weights, intercept=trained.intercept)
             tables.append(trained.predictions(rows, scores, self.p, stage=stage))
-        return Table.stacked(tables)
+        return (Table.stacked(tables),)
 
     def _classes(self) -> Vector:
         classes = self.kind.classes_in(self.stages[TRAIN].label)
@@ -160,6 +167,7 @@ class GuestFit:
             rule=p.early_stop,
             follows=follows,
             stages=list(self.stages),
+            predicts=self.predicts,
             stops_early=callbacks.early_stopping_rounds is not None,
             bends=p.sqn_param.update_interval_L if p.optimizer == "sqn" else 0,
         )
@@ -223,7 +231,7 @@ async def fit_as_host(
         )
         models.append(one)
     trained = kind(rows.names, False, (), tuple(models))
-    for stage, stage_rows in stages.items():
+    for stage, stage_rows in stages.items() if course.predicts else ():
         there = ch.scope("final", stage)
         await scored(there, stage_rows, trained.weights, intercept=False)
     return trained

@@ -33,10 +33,11 @@ class Course(Payload):
         loss: whether the loss is computed.
         rule: how convergence is told.
         follows: epochs after which the guest measures the model.
-        stages: whose rows are scored when it does, and at the end.
+        stages: whose rows are scored when it does.
         stops_early: whether the guest may end a model by what it measured.
         bends: steps over which sqn averages weights, before it looks how the loss bends; 0: never.
         folds: of a cross validation, each of which has its own course; 0: none.
+        predicts: whether the rows of all stages are scored at the end; only if the job asks for it.
     """
 
     stage: Literal["fit", "predict"]
@@ -51,6 +52,7 @@ class Course(Payload):
     stops_early: bool
     bends: int = 0
     folds: int = 0
+    predicts: bool = True
 
     @classmethod
     def without_training(cls, stage: Literal["fit", "predict"], folds: int = 0) -> "Course":

@@ -65,10 +65,13 @@ Play = Callable[..., Awaitable[Played]]
 
 
 def facts_of(
-    component: Component, party: Party, parties: Mapping[Role, tuple[str, ...]]
+    component: Component,
+    party: Party,
+    parties: Mapping[Role, tuple[str, ...]],
+    **more: Any,
 ) -> JobFacts:
     index = parties[party.role].index(party.party_id)
-    return JobFacts("job", "task", 0, f"{component.module}_0", party, index, parties)
+    return JobFacts("job", "task", 0, f"{component.module}_0", party, index, parties, **more)
 
 
 @pytest.fixture
@@ -86,6 +89,7 @@ def play() -> Play:
         ports: Mapping[Party, Ports],
         instead: Mapping[Party, Handler] | None = None,
         confs: Mapping[Party, Mapping[str, Any]] | None = None,
+        facts: Mapping[str, Any] | None = None,
     ) -> Played:
         reports = {party: Recorder() for party in ports}
         parties: dict[Role, tuple[str, ...]] = {}
@@ -94,8 +98,8 @@ def play() -> Play:
 
         def handler(party: Party) -> Handler:
             params = component.params.parse({**conf, **(confs or {}).get(party, {})})
-            facts = facts_of(component, party, parties)
-            return lambda ch: component.run(ch, params, ports[party], reports[party], facts)
+            seat = facts_of(component, party, parties, **(facts or {}))
+            return lambda ch: component.run(ch, params, ports[party], reports[party], seat)
 
         roles = {party: (instead or {}).get(party) or handler(party) for party in ports}
         together = await run_together(roles, component.messages)

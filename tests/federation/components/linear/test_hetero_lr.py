@@ -347,3 +347,12 @@ async def test_inputs_that_mean_different_stages_are_told(
     ports[bench.hosts[0]] = bench.drawn(34, [2, 3]).ports()[bench.hosts[0]]
     with pytest.raises(DataProblem, match="inputs mean predict and this host's mean fit"):
         await play(hetero_lr, bench.quiet, ports)
+
+
+async def test_rows_are_not_scored_at_the_end_where_nobody_reads_it(play: Any, bench: Any) -> None:
+    conf = {**bench.quiet, "max_iter": 1}
+    ports = bench.drawn(34, [2, 3]).ports()
+    played = await play(hetero_lr, conf, ports, facts={"outputs": ()})
+    assert played[bench.guest].data == ()
+    assert played[bench.guest].model is not None
+    assert "scores" not in {row.tag for row in played.ledger}
