@@ -29,7 +29,6 @@ by anyone, so hosts need not work on ciphertexts.
 Source: McMahan et al. 2017; Bonawitz et al. 2017; FATE 1.x homo_logistic_regression.
 """
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,16 +36,14 @@ import numpy as np
 
 from federation.channel import Channel
 from federation.components.common.cross_validation import (
-    Fold,
     Folds,
     fold_of,
     fold_reports,
     held_out,
 )
 from federation.components.common.following import PREDICT, TRAIN, VALIDATE, Following
-from federation.components.component import Component, JobFacts, Model, Report, Result
+from federation.components.component import JobFacts, Report, Result
 from federation.components.linear.fitted import Fitted
-from federation.components.linear.hetero import Inputs
 from federation.components.linear.homo_letters import HOMO_MESSAGES, Rounds, Start
 from federation.components.linear.homo_training import (
     Local,
@@ -55,6 +52,7 @@ from federation.components.linear.homo_training import (
     train_as_arbiter,
     train_as_client,
 )
+from federation.components.linear.learner import FoldFit, Inputs, Share, learner
 from federation.components.linear.letters import UnfitLetter
 from federation.components.linear.lr_model import Logistic
 from federation.components.linear.optimizers import first_weights
@@ -64,22 +62,9 @@ from federation.components.linear.rows import Rows, class_name, classes_of, labe
 from federation.components.statistics.metrics import EvalType
 from federation.errors import DataProblem
 from federation.protocols.secure_sum import agree
-from federation.spec.catalogue import Slot
 from federation.spec.party import ARBITER, GUEST, HOST
 from federation.tables import Table
 from federation.tables.table import Vector
-
-homo_lr = Component(
-    "HomoLR",
-    HomoLogisticParams,
-    HOMO_MESSAGES,
-    class_name="HomoLogisticParam",
-    inputs=(Slot("train_data"), Slot("validate_data"), Slot("eval_data"), Slot("test_data")),
-    model_in=True,
-    isometric_in=True,
-    model_out=True,
-    needs=frozenset({GUEST, HOST, ARBITER}),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,48 +72,6 @@ class HomoLogistic(Logistic):
     """What every party has of a logistic model over rows."""
 
     MODULE = "HomoLR"
-
-
-@homo_lr.on(GUEST)
-async def guest(
-    ch: Channel,
-    p: HomoLogisticParams,
-    *,
-    train_data: Table | None,
-    validate_data: Table | None,
-    eval_data: Table | None,
-    test_data: Table | None,
-    model: Model | None,
-    report: Report,
-    facts: JobFacts,
-) -> Result:
-    """Say how the run goes and train with own rows, or predict them."""
-    bound = _bound(train_data, validate_data or eval_data, test_data, model)
-    return await _as_guest(ch, p, bound, report, facts)
-
-
-@homo_lr.on(HOST)
-async def host(
-    ch: Channel,
-    p: HomoLogisticParams,
-    *,
-    train_data: Table | None,
-    validate_data: Table | None,
-    eval_data: Table | None,
-    test_data: Table | None,
-    model: Model | None,
-    report: Report,
-    facts: JobFacts,
-) -> Result:
-    """Train with own rows from where the guest says, or predict them."""
-    bound = _bound(train_data, validate_data or eval_data, test_data, model)
-    return await _as_host(ch, p, bound, report, facts)
-
-
-@homo_lr.on(ARBITER)
-async def arbiter(ch: Channel, p: HomoLogisticParams, *, report: Report, facts: JobFacts) -> Result:
-    """Average what the parties found; nothing to do for a prediction."""
-    return await _as_arbiter(ch, p, report, facts)
 
 
 async def _as_guest(
@@ -178,7 +121,7 @@ async def _as_host(
 
 
 async def _as_arbiter(
-    ch: Channel, p: HomoLogisticParams, report: Report, facts: JobFacts
+    ch: Channel, p: HomoLogisticParams, bound: Inputs, report: Report, facts: JobFacts
 ) -> Result:
     """The arbiter's share of a run."""
     rounds: Rounds = await ch.guest.receive("rounds")
@@ -187,7 +130,7 @@ async def _as_arbiter(
     if rounds.folds:
         summary: dict[str, Any] = {}
         for number, told in fold_reports(report, rounds.folds):
-            result = await _as_arbiter(ch.scope("fold", number), p, told, facts)
+            result = await _as_arbiter(ch.scope("fold", number), p, bound, told, facts)
             summary[f"fold_{number}"] = result.summary
         return Result(summary={**summary, "fold_num": rounds.folds})
     if rounds.every < 1 or rounds.width < 1:
@@ -208,11 +151,8 @@ async def _as_arbiter(
     return Result((), trained.saved(p, facts), summary=trained.summary(arbiter=True))
 
 
-_Share = Callable[[Channel, HomoLogisticParams, Inputs, Report, JobFacts], Awaitable[Result]]
-
-
 async def _folds(
-    share: _Share,
+    share: Share,
     ch: Channel,
     p: HomoLogisticParams,
     bound: Inputs,
@@ -225,19 +165,9 @@ async def _folds(
     for number, part in enumerate(held_out(table.rows, p.cv_param)):
         there = ch.scope("fold", number)
 
-        async def fit(fold: Fold, there: Channel = there) -> Result:
-            inside = Inputs(HomoLogistic, fold.train, fold.validate, None, None)
-            return await share(there, p.of_fold(), inside, fold.report, facts)
-
-        await folds.run(fold_of(table, part, number, p.cv_param.folds, report), fit)
+        fold = fold_of(table, part, number, p.cv_param.folds, report)
+        await folds.run(fold, FoldFit(share, there, p.of_fold(), bound, facts))
     return folds.result()
-
-
-def _bound(
-    train: Table | None, measured: Table | None, test: Table | None, model: Model | None
-) -> Inputs:
-    before = None if model is None else HomoLogistic.restored(model)
-    return Inputs(HomoLogistic, train, measured, test, before)
 
 
 @dataclass(frozen=True, slots=True)
@@ -374,3 +304,12 @@ def _predicted(p: HomoLogisticParams, bound: Inputs) -> Result:
 def _table(known: Fitted, rows: Rows, p: HomoLogisticParams, stage: str) -> Table:
     scores = scores_of(rows, known.weights, intercept=known.intercept)
     return known.predictions(rows, scores, p, stage=stage)
+
+
+homo_lr = learner(
+    HomoLogistic,
+    HomoLogisticParams,
+    "HomoLogisticParam",
+    HOMO_MESSAGES,
+    {GUEST: _as_guest, HOST: _as_host, ARBITER: _as_arbiter},
+)
