@@ -64,6 +64,7 @@ class Attempt:
         state: what it does or waits for, in words.
         stopped: how it ends, if the agent itself ended it.
         progress: work done and in all, as the component counts it.
+        promise: what this party promised of the job, as `promises.promise_key` gives it.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class Attempt:
         self.started_ms = 0
         self.stopped: Ending | None = None
         self.progress = (0, 0)
+        self.promise = b""
         self.work: asyncio.Task[None] | None = None
         self._reports = reports
         self._worker: Worker | None = None

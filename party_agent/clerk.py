@@ -149,6 +149,7 @@ class Clerk:
         table = order.table
         TableStore(self.home.tables).drop(table.namespace, table.name)
         Models(self.home.models).drop_cache(table)
+        self.journal.forget_table(table.namespace, table.name)
         log.info("table dropped", namespace=table.namespace, name=table.name)
 
 

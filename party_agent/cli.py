@@ -8,7 +8,7 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, NoReturn, get_args
 
 import structlog
 import typer
@@ -50,8 +50,9 @@ Json = Annotated[bool, typer.Option("--json", help="Answer in JSON")]
 Components = Annotated[list[str] | None, typer.Option("--component", help="Module, as HeteroLR")]
 RoleNames = Annotated[list[str] | None, typer.Option("--role", help="guest, host, arbiter, local")]
 TableNames = Annotated[list[str] | None, typer.Option("--table", help="namespace/name, * fits all")]
+ModelNames = Annotated[list[str] | None, typer.Option("--model", help="model id/version")]
 PartyIds = Annotated[list[str] | None, typer.Option("--party", help="Other parties of the job")]
-WhatOption = Annotated[str, typer.Option("--what", help="job, upload or read")]
+WhatOption = Annotated[str, typer.Option("--what", help=", ".join(get_args(What)))]
 
 
 @cli.command()
@@ -135,6 +136,7 @@ def grant(
     role: RoleNames = None,
     table: TableNames = None,
     party: PartyIds = None,
+    model: ModelNames = None,
     what: WhatOption = "job",
     home: HomeOption = None,
 ) -> None:
@@ -147,6 +149,7 @@ def grant(
             roles=tuple(role) if role else None,
             tables=tuple(table) if table else None,
             parties=tuple(map(_party, party)) if party else None,
+            models=tuple(model) if model else None,
         )
         added = append_grant(kept.policy, rule)
     except TripactError as error:
@@ -182,6 +185,7 @@ def policy_check(
     role: RoleNames = None,
     table: TableNames = None,
     party: PartyIds = None,
+    model: ModelNames = None,
     what: WhatOption = "job",
     standalone: Annotated[bool, typer.Option("--standalone", help="As a local party")] = False,
     home: HomeOption = None,
@@ -191,7 +195,7 @@ def policy_check(
         kept = Home(_settings(None, home=home).home)
         rules = Rules(kept.policy, kept.root, standalone=standalone)
         policy = rules.policy
-        if not (component or role or table or party):
+        if not (component or role or table or party or model or what != "job"):
             default = policy.default or ("allow" if standalone else "refuse")
             typer.echo(
                 f"{kept.policy}: default {default}, {len(policy.allow)} allow and "
@@ -206,6 +210,7 @@ def policy_check(
                     role=held,
                     parties=tuple(party or ()),
                     tables=tuple(table or ()),
+                    models=tuple(model or ()),
                 )
                 rules.check(ask)
                 typer.echo(f"allowed: {ask}")
@@ -309,9 +314,9 @@ def _party(text: str) -> str:
 
 def _what(text: str) -> What:
     match text:
-        case "job" | "upload" | "read":
+        case "job" | "upload" | "read" | "model" | "log":
             return text
-    raise BadRequest(f"--what is job, upload or read, not {text!r}")
+    raise BadRequest(f"--what is one of {', '.join(get_args(What))}, not {text!r}")
 
 
 def _fail(error: TripactError) -> NoReturn:

@@ -1,4 +1,4 @@
-"""What an agent must not forget: orders taken, reports not acknowledged, attempts, pinned peers.
+"""What an agent must not forget: orders, reports, attempts and what they made, pinned peers.
 
 SQLite with a write-ahead log: what a transaction kept survives the end of this process; a power cut
 may take the last moments, and the coordinator then gives its orders again. Every change is one
@@ -6,15 +6,15 @@ small transaction, so that doing it twice changes nothing:
 
 - an order is known by its id, and is taken once;
 - an attempt (task, version, role) is begun once and ended once, and its end is kept together with
-  the report that tells of it;
+  the report that tells of it, and with the names of what it made;
 - reports are numbered over the agent's life and kept until acknowledged.
 """
 
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 _SCHEMA = """
@@ -28,6 +28,11 @@ CREATE TABLE IF NOT EXISTS attempts (
     task_id TEXT NOT NULL, version INTEGER NOT NULL, role TEXT NOT NULL,
     job_id TEXT NOT NULL, component TEXT NOT NULL, started_ms INTEGER NOT NULL,
     ended INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (task_id, version, role));
+CREATE TABLE IF NOT EXISTS made (
+    kind TEXT NOT NULL, namespace TEXT NOT NULL, name TEXT NOT NULL, job_id TEXT NOT NULL,
+    component TEXT NOT NULL, version INTEGER NOT NULL, role TEXT NOT NULL, output TEXT NOT NULL,
+    place INTEGER NOT NULL, promise BLOB NOT NULL, PRIMARY KEY (kind, namespace, name));
+CREATE INDEX IF NOT EXISTS made_of ON made (job_id, component);
 CREATE TABLE IF NOT EXISTS pins (
     party_id TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, how TEXT NOT NULL,
     since_ms INTEGER NOT NULL);
@@ -54,6 +59,30 @@ class AttemptRow:
     job_id: str
     component: str
     started_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class MadeRow:
+    """Something that an attempt made here.
+
+    Attributes:
+        kind: `data`, `cache` or `model`.
+        namespace: of the table; of a model its id and version.
+        name: of the table; of a model its role and component.
+        place: among the outputs of the component.
+        promise: under which it was made, as `promises.promise_key` gives it.
+    """
+
+    kind: str
+    namespace: str
+    name: str
+    job_id: str
+    component: str
+    version: int
+    role: str
+    output: str
+    place: int
+    promise: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,15 +176,25 @@ class Journal:
         )
         return noted.rowcount == 1
 
-    def end_attempt(self, key: AttemptKey, body: bytes) -> int | None:
-        """Keep the report of an attempt's end; its number, or None if it had ended before."""
+    def end_attempt(self, key: AttemptKey, body: bytes, made: Sequence[MadeRow] = ()) -> int | None:
+        """Keep the report of an attempt's end, and the names of what it made.
+
+        Returns:
+            The report's number, or None if the attempt had ended before.
+        """
         with self._writing():
             ended = self._db.execute(
                 "UPDATE attempts SET ended = 1"
                 " WHERE task_id = ? AND version = ? AND role = ? AND ended = 0",
                 (key.task_id, key.version, key.role),
             )
-            return self._add_report(body) if ended.rowcount == 1 else None
+            if ended.rowcount != 1:
+                return None
+            self._db.executemany(
+                "INSERT OR REPLACE INTO made VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                [astuple(row) for row in made],
+            )
+            return self._add_report(body)
 
     def unended_attempts(self) -> list[AttemptRow]:
         """Attempts whose end was never reported."""
@@ -164,6 +203,35 @@ class Journal:
             " WHERE ended = 0"
         )
         return [AttemptRow(AttemptKey(*row[:3]), *row[3:]) for row in rows]
+
+    # --- what attempts made ----------------------------------------------------------------------
+
+    def promise_of(self, kind: str, namespace: str, name: str) -> bytes | None:
+        """The promise under which something was made here; None if no attempt made it."""
+        row = self._db.execute(
+            "SELECT promise FROM made WHERE kind = ? AND namespace = ? AND name = ?",
+            (kind, namespace, name),
+        ).fetchone()
+        return bytes(row[0]) if row else None
+
+    def tables_made(self, job_id: str, component: str = "", role: str = "") -> list[MadeRow]:
+        """Tables of a job's newest attempts, by component and in the order of their outputs."""
+        rows = self._db.execute(
+            "SELECT * FROM made AS m WHERE kind = 'data' AND job_id = :job"
+            " AND (:component = '' OR component = :component) AND (:role = '' OR role = :role)"
+            " AND version = (SELECT max(version) FROM made WHERE kind = 'data'"
+            " AND job_id = m.job_id AND component = m.component AND role = m.role)"
+            " ORDER BY component, role, place",
+            {"job": job_id, "component": component, "role": role},
+        )
+        return [MadeRow(*row) for row in rows]
+
+    def forget_table(self, namespace: str, name: str) -> None:
+        """Forget that a table, or a cache, was made here: it is gone."""
+        self._db.execute(
+            "DELETE FROM made WHERE kind <> 'model' AND namespace = ? AND name = ?",
+            (namespace, name),
+        )
 
     # --- pins and audits -------------------------------------------------------------------------
 

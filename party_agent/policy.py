@@ -19,8 +19,17 @@
 
 A rule says nothing about what it leaves out. An `allow` must fit all of what is asked: every table
 and every other party of the job; a `refuse` fits as soon as one of them is named, and comes first.
-`what` tells which question a rule answers: `job` (the default), `upload` (a table is made here), or
-`read` (rows of a table are shown through the coordinator).
+`what` tells which question a rule answers:
+
+| what | question |
+|---|---|
+| `job` (the default) | a component runs here, with tables, and models that another job made |
+| `upload` | a table is made or changed here |
+| `read` | rows of a table are shown through the coordinator |
+| `model` | what a component learned is shown through the coordinator |
+| `log` | the log of a job, and the ledger of what left here, are shown through the coordinator |
+
+This party's own users, who come through its gateway, are not asked about here.
 
 Which files of this machine an upload may read is no rule: `upload_from` of the settings says it.
 """
@@ -40,7 +49,7 @@ from federation.components.params import nearest
 from federation.errors import InvalidPolicy, PolicyRefused, Problem
 from party_agent.home import write_atomically
 
-What = Literal["job", "upload", "read"]
+What = Literal["job", "upload", "read", "model", "log"]
 Word = Literal["allow", "refuse"]
 
 
@@ -49,13 +58,17 @@ class _Section(BaseModel):
 
 
 class Rule(_Section):
-    """What is allowed or refused; names may be patterns, as `breast/*`."""
+    """What is allowed or refused; names may be patterns, as `breast/*`.
+
+    Tables are written `namespace/name`, models `model id/version`.
+    """
 
     what: What = "job"
     components: tuple[str, ...] | None = None
     roles: tuple[str, ...] | None = None
     parties: tuple[str, ...] | None = None
     tables: tuple[str, ...] | None = None
+    models: tuple[str, ...] | None = None
 
 
 class PeerRules(_Section):
@@ -82,6 +95,7 @@ class Ask:
     Attributes:
         parties: the other parties of the job.
         tables: as `namespace/name`.
+        models: as `model id/version`; those that the job itself makes are not asked about.
     """
 
     what: What
@@ -89,6 +103,7 @@ class Ask:
     role: str = ""
     parties: tuple[str, ...] = ()
     tables: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         """The question in words."""
@@ -97,7 +112,13 @@ class Ask:
             return f"an upload into {tables}"
         if self.what == "read":
             return f"reading rows of {tables} through the coordinator"
+        models = ", ".join(self.models)
+        if self.what == "model":
+            return f"showing what {self.component} of model {models} learned to the coordinator"
+        if self.what == "log":
+            return "showing the log and the ledger of a job to the coordinator"
         reading = f" reading {tables}" if self.tables else ""
+        reading += f" with model {models}" if models else ""
         others = (
             f" with {'party' if len(self.parties) == 1 else 'parties'} " if self.parties else ""
         )
@@ -109,6 +130,7 @@ class Ask:
             "component": (self.component,),
             "role": (self.role,),
             "table": self.tables,
+            "model": self.models,
         }
         flags = [] if self.what == "job" else [f"--what {self.what}"]
         # Names come from others and the line is made to be pasted: no pattern, no shell.
@@ -241,6 +263,7 @@ def _covers(rule: Rule, ask: Ask) -> bool:
         and _every(rule.roles, (ask.role,) if ask.role else ())
         and _every(rule.parties, ask.parties)
         and _every(rule.tables, ask.tables)
+        and _every(rule.models, ask.models)
     )
 
 
@@ -252,6 +275,7 @@ def _touches(rule: Rule, ask: Ask) -> bool:
         and _some(rule.roles, (ask.role,))
         and _some(rule.parties, ask.parties)
         and _some(rule.tables, ask.tables)
+        and _some(rule.models, ask.models)
     )
 
 

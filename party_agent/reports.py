@@ -1,11 +1,11 @@
 """Reports to the coordinator: kept first, then sent, and sent again until they are acknowledged."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from federation.spec.orders import Report, TaskEnded
 from federation.wire.codec import encode
 from federation.wire.frames import Frame, FrameKind
-from party_agent.journal import AttemptKey, Journal
+from party_agent.journal import AttemptKey, Journal, MadeRow
 
 Send = Callable[[Frame], None]
 """Puts a frame on its way to the coordinator; without a link it is dropped."""
@@ -23,10 +23,10 @@ class Reports:
         body = body_of(report)
         self._send(_frame(self._journal.add_report(body), body))
 
-    def end(self, key: AttemptKey, ended: TaskEnded) -> None:
+    def end(self, key: AttemptKey, ended: TaskEnded, made: Sequence[MadeRow] = ()) -> None:
         """Keep the end of an attempt and send it; the first end of an attempt counts."""
         body = body_of(ended)
-        seq = self._journal.end_attempt(key, body)
+        seq = self._journal.end_attempt(key, body, made)
         if seq is not None:
             self._send(_frame(seq, body))
 

@@ -35,6 +35,7 @@ from party_agent.checks import reason_of
 from party_agent.devices import Gpus, Slots
 from party_agent.home import Home
 from party_agent.journal import AttemptKey, AttemptRow, Journal, now_ms
+from party_agent.promises import made_by, promise_key
 from party_agent.relay import Relay
 from party_agent.reports import Reports
 from party_agent.sessions import Membership, Sessions, attempt_keys, partners
@@ -127,7 +128,8 @@ class Runner:
         seats = partners(order, component, attempt.me)
         if membership is None:
             raise SessionLost(order.job_id, order.epoch)
-        shop.sessions.check(order, membership)
+        shop.sessions.check(order, membership, shop.journal.promise_of)
+        attempt.promise = promise_key(membership.order)
         if any(seat.party_id != shop.party_id for seat in seats):
             attempt.state = "waits for its peers' keys"
             await membership.settled.wait()
@@ -224,6 +226,7 @@ class Runner:
                 started_ms=attempt.started_ms,
                 ended_ms=now_ms(),
             ),
+            made_by(order, attempt.promise, ending.tables, ending.model) if well else (),
         )
         facts: dict[str, Any] = {"task_id": attempt.key.task_id, "role": attempt.key.role}
         if ending.reason is not None:

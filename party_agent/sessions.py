@@ -29,7 +29,7 @@ from federation.wire.codec import encode
 from federation.wire.identity import Identity
 from federation.wire.session import Session, derive
 from party_agent.checks import Checks, others, reason_of
-from party_agent.promises import check_promised
+from party_agent.promises import PromiseOf, check_promised
 
 
 @dataclass(slots=True)
@@ -129,13 +129,14 @@ class Sessions:
         membership = self._memberships.get(job_id)
         return membership if membership and membership.order.epoch == epoch else None
 
-    def check(self, order: RunTask, membership: Membership) -> None:
+    def check(self, order: RunTask, membership: Membership, promise_of: PromiseOf) -> None:
         """Say no to a task that is not as it was promised.
 
         Raises:
-            PolicyRefused: names what differs, or the table that was not asked for.
+            PolicyRefused: names what differs, or what was not asked for.
         """
-        check_promised(order, membership.order, self._checks.rules, self.party_id)
+        rules = self._checks.rules
+        check_promised(order, membership.order, rules, self.party_id, promise_of)
 
     def close(self, job_id: str) -> None:
         """The job ended: drop its keys."""

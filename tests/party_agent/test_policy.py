@@ -43,7 +43,10 @@ def test_a_refusal_names_the_question_the_rule_and_the_command(tmp_path: Path) -
     [
         JOB,
         Ask("upload", tables=("n/t",)),
+        Ask("job", "HeteroLR", "host", ("9999",), models=("guest-9999#host-10000#model/1",)),
         Ask("read", tables=("output_data_1/*",)),
+        Ask("model", "hetero_lr_0", "host", models=("m/1",)),
+        Ask("log"),
     ],
 )
 def test_the_command_of_a_refusal_grants_what_was_asked(tmp_path: Path, asked: Ask) -> None:

@@ -216,7 +216,16 @@ def test_a_cluster_refuses_until_owners_grant_then_runs_and_shows_nothing(
     )
     metrics = client.metrics(job.job_id, "evaluation_0")["train"]["hetero_lr_0"]["data"]
     assert dict(metrics)["auc"] == pytest.approx(0.975, abs=0.002)
+    for party in PARTIES:
+        with pytest.raises(FlowError, match="grant --what log"):
+            client.ledger(job.job_id)
+        cluster.agent(party, "grant", "--what", "log")
     assert set(client.ledger(job.job_id)) == set(PARTIES)
+    with pytest.raises(FlowError, match="grant --what model --component hetero_lr_0"):
+        client.ask(
+            "tracking/component/output/model",
+            {"job_id": job.job_id, "component_name": "hetero_lr_0"},
+        )
     search_for_canaries(cluster)
 
 
