@@ -37,13 +37,11 @@ class GroupPublicKey(PublicKey):
         modulus: of the ciphertexts.
         root: its square root, where it has one.
         width: bytes of one ciphertext.
-        limit: the least magnitude that a plaintext must not reach.
     """
 
     modulus: mpz
     root: mpz | None = None
     width: int
-    limit: int
 
     def __init__(self) -> None:
         self._ahead: list[Residues] = []
@@ -224,6 +222,9 @@ class GroupEncrypted(Encrypted):
 
     def halved(self, times: int) -> Self:
         return self._like(self.residues, self.shape, self.precision + times, self.fresh)
+
+    def doubled(self, times: int) -> Self:
+        return self._like(self.key.ring.squares(self.residues, times))
 
     def refreshed(self) -> Self:
         values = self.key.ring.multiply(self.residues, self.key.zeros(len(self.residues)))

@@ -33,11 +33,13 @@ class PublicKey(ABC):
     Attributes:
         scheme: its name on the wire.
         bits: length of the modulus.
+        limit: the least magnitude that a plaintext, as an integer, must not reach.
         fingerprint: 16 bytes that name this key.
     """
 
     scheme: ClassVar[str]
     bits: int
+    limit: int
     fingerprint: bytes
     _schemes: ClassVar[dict[str, type["PublicKey"]]] = {}
 
@@ -237,6 +239,10 @@ class Encrypted(ABC):
     @abstractmethod
     def halved(self, times: int) -> Self:
         """Exactly value / 2**times: the same ciphertexts, with the point further left."""
+
+    @abstractmethod
+    def doubled(self, times: int) -> Self:
+        """Exactly value * 2**times, at the same precision."""
 
     @abstractmethod
     def refreshed(self) -> Self:

@@ -238,3 +238,12 @@ class FixedPointOverflow(ComputationProblem):
             "lower the learning rate, or lower the precision",
             count=count,
         )
+
+
+class PackingOverflow(ComputationProblem):
+    """Numbers that share a plaintext do not fit it, or their sums would not."""
+
+    code = "packing_overflow"
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"{why}; lower the precision, or take a longer key", why=why)

@@ -208,7 +208,9 @@ class LimbRing(Ring):
         count: int,
         picks: NDArray[np.int64] | None = None,
     ) -> Residues:
-        order = np.argsort(labels, kind="stable")
+        # Numbers of 16 bits are sorted by counting, which takes a tenth of the time.
+        short = labels.astype(np.uint16) if count <= 1 << 16 else labels
+        order = np.argsort(short, kind="stable")
         items = order if picks is None else picks[order]
         sizes = np.bincount(labels, minlength=count).astype(np.int64)
         filled = np.flatnonzero(sizes)
