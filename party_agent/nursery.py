@@ -27,6 +27,8 @@ import struct
 import sys
 from enum import IntEnum
 
+from federation.program.memory import keep_freed_blocks
+
 MESSAGE = struct.Struct("<iii")
 _PR_SET_PDEATHSIG, _PR_SET_NAME = 1, 15
 
@@ -44,6 +46,7 @@ def main() -> None:
     """Import, then fork on demand until the agent is gone."""
     control = socket.socket(fileno=int(sys.argv[1]))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    keep_freed_blocks()
     _import_everything()
     _rehearse()
     gc.collect()

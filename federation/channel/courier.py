@@ -68,6 +68,12 @@ class _Peer:
         self.gap_answered = -1
         self.progress = (0, 0)
 
+    @property
+    def has_work(self) -> bool:
+        """Whether something is to be told to the peer, or sent to it again."""
+        told = self.ack_due or self.ask_due or self.resend_due
+        return told or self.outbox.get(self.next_out) is not None
+
     def ask(self) -> None:
         """Let the next acknowledgement ask the peer how it is with it."""
         self.ack_due = self.ask_due = True
@@ -142,7 +148,7 @@ class Courier:
         peer, most = self._peers[receiver], self._bounds.part_bytes
         parts, kept = max(1, -(-len(data) // most)), 0
         async with peer.turn:
-            frames = seal_letter(peer.sealing, scope, tag, data, most)
+            frames = seal_letter(peer.sealing, scope, tag, data, most, spares=peer.outbox.spares)
             try:
                 while kept < parts:
                     await self._room(peer, min(len(data), most), tag)
@@ -278,14 +284,17 @@ class Courier:
         if isinstance(event, Resumed):
             for peer in self._peers.values():
                 if peer.sealing.sequence or peer.opening.expected or self._waiting:
-                    peer.ask()
-        elif event.kind is FrameKind.LETTER:
-            self._accept_part(self._peer_of(event), event)
+                    self._ask(peer)
+            return
+        peer = self._peer_of(event)
+        if event.kind is FrameKind.LETTER:
+            self._accept_part(peer, event)
         elif event.kind is FrameKind.LETTER_ACK:
-            self._accept_ack(self._peer_of(event), event)
+            self._accept_ack(peer, event)
         else:
             raise MalformedMessage("a frame of this kind is not for a task")
-        self._work.set()
+        if peer.has_work:
+            self._work.set()
 
     def _peer_of(self, frame: Frame) -> _Peer:
         claimed = str(frame.header.get("from"))[:128]

@@ -1,6 +1,6 @@
 """The ledger: a row for every letter that leaves a seat; its kind and size, not its words."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from federation.wire.seal import Scope
@@ -33,7 +33,7 @@ class LedgerRow:
 
     def to_wire(self) -> dict[str, Any]:
         """The row in the codec's types."""
-        return asdict(self)
+        return {name: getattr(self, name) for name in LedgerRow.__slots__}
 
     @classmethod
     def from_wire(cls, wire: dict[str, Any]) -> "LedgerRow":

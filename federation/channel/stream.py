@@ -1,60 +1,60 @@
-"""Frames over a byte stream: the link of a task's process to its party's agent.
+"""Frames over a connected socket: the link of a task's process to its agent, of agents to others.
 
 The agent gives the process one end of a socket pair. Letters and acknowledgements go both ways; a
 WELCOME from the agent says that its way to the coordinator was interrupted and works again; a BYE,
 or the end of the stream, closes the link. Frames of other kinds go to whoever asked for them.
 
-A frame is written to the socket before `send` returns, so a task that then computes for minutes
-holds nothing back: the agent has it.
+Bytes are received into the place where they stay, and sent from where they are: neither end keeps a
+buffer between the socket and a frame. A frame is written to the socket before `send` returns, so a
+task that then computes for minutes holds nothing back: the agent has it.
 """
 
 import asyncio
 import socket
+from collections import deque
 from collections.abc import Callable
 
 from federation.channel.link import Event, Resumed
-from federation.errors import LinkClosed, MalformedMessage
-from federation.wire.frames import (
-    MAX_FRAME_BYTES,
-    Frame,
-    FrameKind,
-    frame_size,
-    pack_stream,
-    unpack,
-)
+from federation.errors import LinkClosed, MalformedMessage, TripactError
+from federation.wire.frames import MAX_FRAME_BYTES, Frame, FrameKind, FrameReader, pack_stream
 
 _SOCKET_BUFFER_BYTES = 1 << 20
-_JOINED_BYTES = 1 << 16
+_UNREAD_BYTES = 2 << 20
+_READS_A_TURN = 16
 
 
 class FrameStream:
-    """Sends and receives frames over a pair of asyncio streams; both ends may use it."""
+    """Sends and receives frames over a socket, which it owns; both ends may use it."""
 
-    def __init__(
-        self,
-        reader: asyncio.StreamReader,
-        writer: asyncio.StreamWriter,
-        limit: int = MAX_FRAME_BYTES,
-    ) -> None:
-        self._reader = reader
-        self._writer = writer
-        self._limit = limit
-        self._announced: int | None = None
-        writer.transport.set_write_buffer_limits(high=0)
-
-    @classmethod
-    async def over(cls, end: socket.socket) -> "FrameStream":
-        """A stream over one end of a connected socket, which it owns from now on."""
+    def __init__(self, end: socket.socket, limit: int = MAX_FRAME_BYTES) -> None:
+        """Read from now on; needs a running event loop."""
         for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):
             end.setsockopt(socket.SOL_SOCKET, option, _SOCKET_BUFFER_BYTES)
         end.setblocking(False)
-        reader, writer = await asyncio.open_connection(sock=end, limit=_SOCKET_BUFFER_BYTES)
-        return cls(reader, writer)
+        self._end = end
+        self._limit = limit
+        self._loop = asyncio.get_running_loop()
+        self._reader = FrameReader(limit)
+        self._frames: deque[Frame] = deque()
+        self._unread_bytes = 0
+        self._arrived = asyncio.Event()
+        self._failure: TripactError | None = None
+        self._reading = False
+        self._unsent: deque[memoryview] = deque()
+        self._left = asyncio.Event()
+        self._left.set()
+        self._closed = self._cut_off = False
+        self._listen(wanted=True)
+
+    @classmethod
+    async def over(cls, end: socket.socket) -> "FrameStream":
+        """A stream over one end of a connected socket."""
+        return cls(end)
 
     @property
     def unsent_bytes(self) -> int:
         """What was put and the socket has not taken yet."""
-        return self._writer.transport.get_write_buffer_size()
+        return sum(map(len, self._unsent))
 
     def put(self, frame: Frame) -> None:
         """Write a frame without waiting; what the socket does not take yet is kept in memory.
@@ -63,13 +63,15 @@ class FrameStream:
             LinkClosed: the other end is gone.
             ValueError: the frame is over the limit.
         """
-        if self._writer.is_closing():
+        if self._closed or self._cut_off:
             raise LinkClosed
-        buffers = pack_stream(frame, self._limit)
-        if sum(map(len, buffers)) <= _JOINED_BYTES:
-            buffers = [b"".join(buffers)]
-        for buffer in buffers:
-            self._writer.write(buffer)
+        waits = bool(self._unsent)
+        self._unsent.extend(memoryview(buffer) for buffer in pack_stream(frame, self._limit))
+        if not waits:
+            self._write()
+            if self._unsent:
+                self._left.clear()
+                self._loop.add_writer(self._end, self._write)
 
     async def send(self, frame: Frame) -> None:
         """Write a frame; returns when the socket has taken all of it.
@@ -78,10 +80,10 @@ class FrameStream:
             LinkClosed: the other end is gone.
         """
         self.put(frame)
-        try:
-            await self._writer.drain()
-        except ConnectionError:
-            raise LinkClosed from None
+        if self._unsent:
+            await self._left.wait()
+        if self._cut_off:
+            raise LinkClosed
 
     async def receive(self) -> Frame:
         """The next frame; whoever gives up waiting for it leaves the stream in order.
@@ -90,23 +92,91 @@ class FrameStream:
             LinkClosed: the other end is gone.
             MalformedMessage: it can not be read; the stream is then of no more use.
         """
-        try:
-            if self._announced is None:
-                size = int.from_bytes(await self._reader.readexactly(4), "big")
-                self._announced = frame_size(size, self._limit)
-            data = await self._reader.readexactly(self._announced)
-        except (asyncio.IncompleteReadError, ConnectionError):
-            raise LinkClosed from None
-        self._announced = None
-        return unpack(data, self._limit)
+        while not self._frames:
+            if self._failure is not None:
+                raise self._failure
+            self._arrived.clear()
+            await self._arrived.wait()
+        frame = self._frames.popleft()
+        self._unread_bytes -= len(frame.body)
+        if not self._reading and self._unread_bytes <= _UNREAD_BYTES:
+            self._listen(wanted=self._failure is None)
+        return frame
 
     async def close(self) -> None:
         """Close this end, after what was written has left."""
-        self._writer.close()
+        self._closed = True
+        self._fail(LinkClosed())
+        await self._left.wait()
+        if self._end.fileno() >= 0:
+            self._loop.remove_writer(self._end)
+            self._end.close()
+
+    # --- what arrives
+
+    def _listen(self, *, wanted: bool) -> None:
+        if wanted and not self._reading:
+            self._loop.add_reader(self._end, self._read)
+        elif not wanted and self._reading:
+            self._loop.remove_reader(self._end)
+        self._reading = wanted
+
+    def _read(self) -> None:
+        """Take what the socket holds, up to what one turn may take and what is held unread."""
+        for _ in range(_READS_A_TURN):
+            try:
+                count = self._end.recv_into(self._reader.buffer())
+                frames = self._reader.filled(count)
+            except BlockingIOError:
+                return
+            except OSError:
+                self._fail(LinkClosed())
+                return
+            except MalformedMessage as error:
+                self._fail(error)
+                return
+            if not count:
+                self._fail(LinkClosed())
+                return
+            if frames:
+                self._frames.extend(frames)
+                self._unread_bytes += sum(len(frame.body) for frame in frames)
+                self._arrived.set()
+                if self._unread_bytes > _UNREAD_BYTES:
+                    self._listen(wanted=False)
+                    return
+
+    def _fail(self, error: TripactError) -> None:
+        """Read no more; who waits hears of the first failure."""
+        self._failure = self._failure or error
+        if self._end.fileno() >= 0:
+            self._listen(wanted=False)
+        self._arrived.set()
+
+    # --- what leaves
+
+    def _write(self) -> None:
+        """Give the socket what it takes."""
         try:
-            await self._writer.wait_closed()
-        except ConnectionError:
+            while self._unsent:
+                buffers = [self._unsent[0], *([self._unsent[1]] if len(self._unsent) > 1 else [])]
+                self._sent(self._end.sendmsg(buffers))
+        except BlockingIOError:
             return
+        except OSError:
+            self._cut_off = True
+            self._unsent.clear()
+        if not self._left.is_set():
+            self._loop.remove_writer(self._end)
+            self._left.set()
+
+    def _sent(self, count: int) -> None:
+        while count:
+            first = self._unsent.popleft()
+            if count < len(first):
+                self._unsent.appendleft(first[count:])
+                return
+            count -= len(first)
 
 
 class StreamLink:

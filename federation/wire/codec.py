@@ -12,6 +12,7 @@ Everything else is refused, both ways. A tuple arrives as a list. Blobs are alig
 decoded as read-only views into the message. A list of numbers costs far more than an array.
 """
 
+import contextlib
 import struct
 from collections.abc import Callable
 from typing import Any
@@ -31,6 +32,8 @@ Bytes = bytes | bytearray | memoryview
 _LIFTED, _ARRAY, _BIG_INTS, _BIG_INT, _STRINGS = range(5)
 _ON_THE_WIRE = frozenset({_ARRAY, _BIG_INTS, _BIG_INT, _STRINGS})
 _ALIGNMENT = 16
+_PLAIN = frozenset({type(None), bool, int, float, str, bytes})
+_SMALL_BYTES, _SMALL_ENTRIES, _SMALL_DEPTH = 1024, 64, 8
 _MOST_DIMENSIONS = 8
 _DTYPE_NAMES = ("|b1", "|i1", "<i2", "<i4", "<i8", "|u1", "<u2", "<u4", "<u8", "<f2", "<f4", "<f8")
 _DTYPES = tuple(np.dtype(name) for name in _DTYPE_NAMES)
@@ -48,6 +51,11 @@ def encode(value: object, limits: Limits = DEFAULT_LIMITS) -> bytes:
         TypeError: a type that is not in the table.
         ValueError: over a limit, or a text with a lone surrogate.
     """
+    if _is_small(value, min(limits.depth, _SMALL_DEPTH)):
+        with contextlib.suppress(ValueError, OverflowError):  # the writer says what is wrong
+            data: bytes = msgpack.packb(value, buf_size=_SMALL_BYTES)
+            if len(data) <= min(_SMALL_BYTES, limits.size_bytes, limits.elements):
+                return data
     writer = _Writer(limits)
     writer.write(value, 0)
     return writer.finish()
@@ -62,26 +70,61 @@ def decode(data: Bytes, limits: Limits = DEFAULT_LIMITS) -> Any:
         MalformedMessage: anything but one well-formed value within the limits.
     """
     view = memoryview(data).cast("B").toreadonly()
+    if len(view) <= min(_SMALL_BYTES, limits.size_bytes, limits.elements):
+        with contextlib.suppress(ValueError, TypeError, MalformedMessage):  # said by the survey
+            value = _unpacked(view, _no_extension, _SMALL_BYTES, _SMALL_BYTES)
+            if _is_small(value, min(limits.depth, _SMALL_DEPTH)):
+                return value
     survey = Survey(view, limits, _ON_THE_WIRE)
     survey.walk()
     loader = _Loader(limits)
     try:
-        return msgpack.unpackb(
-            loader.skeleton(view, survey) if survey.lifted else view,
-            raw=False,
-            strict_map_key=True,
-            object_pairs_hook=_mapping,
-            ext_hook=loader.load,
-            max_str_len=limits.size_bytes,
-            max_bin_len=limits.size_bytes,
-            max_array_len=limits.elements,
-            max_map_len=limits.elements,
-            max_ext_len=limits.size_bytes,
-        )
+        skeleton = loader.skeleton(view, survey) if survey.lifted else view
+        return _unpacked(skeleton, loader.load, limits.size_bytes, limits.elements)
     except UnicodeDecodeError:
         raise MalformedMessage("a text is not UTF-8") from None
     except (ValueError, TypeError, OverflowError) as error:
         raise MalformedMessage(f"it can not be read ({type(error).__name__})") from None
+
+
+def _unpacked(
+    data: Bytes, extension: Callable[[int, bytes], Any], size_bytes: int, elements: int
+) -> Any:
+    return msgpack.unpackb(
+        data,
+        raw=False,
+        strict_map_key=True,
+        object_pairs_hook=_mapping,
+        ext_hook=extension,
+        max_str_len=size_bytes,
+        max_bin_len=size_bytes,
+        max_array_len=elements,
+        max_map_len=elements,
+        max_ext_len=size_bytes,
+    )
+
+
+def _is_small(value: Any, depth: int) -> bool:
+    """Whether it is of msgpack's own types, short, and nested less than `depth` deep.
+
+    Most messages are headers of a few names and numbers. These go through msgpack in one step;
+    their bytes are the same.
+    """
+    kind = type(value)
+    if kind in _PLAIN:
+        return True
+    if kind not in (dict, list, tuple) or depth < 1 or len(value) > _SMALL_ENTRIES:
+        return False
+    inside = value
+    if kind is dict:
+        if not all(type(key) is str for key in value):
+            return False
+        inside = value.values()
+    return all(type(one) in _PLAIN or _is_small(one, depth - 1) for one in inside)
+
+
+def _no_extension(code: int, _: bytes) -> Any:
+    raise ValueError(f"an extension of code {code}")
 
 
 class _Writer:

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
 
+import numpy as np
+
 from federation.errors import MalformedMessage
 from federation.wire.codec import Bytes, Limits, decode, encode
 
@@ -21,6 +23,7 @@ HEADER_LIMITS = Limits(size_bytes=1 << 20, depth=32, elements=1 << 16)
 
 _HEAD = struct.Struct(">BBI")
 _SIZE = struct.Struct(">I")
+_SHARED_BYTES = 1 << 16
 
 
 class FrameKind(IntEnum):
@@ -116,40 +119,79 @@ _KINDS = {int(kind): kind for kind in FrameKind}
 class FrameReader:
     """Cuts a byte stream into frames; holds at most one unfinished frame.
 
-    After a MalformedMessage the stream has no known boundary: close it.
+    Bytes are received into place: `buffer` is where the next ones belong, `filled` says how many
+    came. Small frames share a buffer and are copied out of it; a large one has its own, to which
+    its body is a view. After a MalformedMessage the stream has no known boundary: close it.
     """
 
     def __init__(self, limit: int = MAX_FRAME_BYTES) -> None:
         self._limit = limit
-        self._buffer = bytearray()
+        self._shared = memoryview(bytearray(_SHARED_BYTES))
+        self._own: memoryview | None = None
+        self._held = 0
 
     @property
     def pending_bytes(self) -> int:
         """Bytes of an unfinished frame that are held."""
-        return len(self._buffer)
+        return self._held
 
-    def feed(self, data: Bytes) -> list[Frame]:
-        """The frames that `data` completes.
+    def buffer(self) -> memoryview:
+        """Where the next bytes go; never empty."""
+        return (self._shared if self._own is None else self._own)[self._held :]
+
+    def filled(self, count: int) -> list[Frame]:
+        """The frames that are complete with the next `count` bytes of `buffer`.
 
         Raises:
             MalformedMessage: a frame that can not be read, or announces more than the limit;
                 refused as soon as its size is known.
         """
-        self._buffer += data
+        self._held += count
+        if self._own is None:
+            return self._cut()
+        if self._held < len(self._own):
+            return []
+        whole, self._own, self._held = self._own, None, 0
+        return [unpack(whole, self._limit)]
+
+    def feed(self, data: Bytes) -> list[Frame]:
+        """The frames that `data` completes; errors as of `filled`."""
         frames: list[Frame] = []
-        at = 0
-        while len(self._buffer) - at >= _SIZE.size:
-            end = at + _SIZE.size + self._announced(at)
-            if end > len(self._buffer):
-                break
-            frames.append(unpack(bytes(self._buffer[at + _SIZE.size : end]), self._limit))
-            at = end
-        del self._buffer[:at]
+        rest = memoryview(data)
+        while rest:
+            buffer = self.buffer()
+            count = min(len(buffer), len(rest))
+            buffer[:count] = rest[:count]
+            frames += self.filled(count)
+            rest = rest[count:]
         return frames
 
-    def _announced(self, at: int) -> int:
-        (size,) = _SIZE.unpack_from(self._buffer, at)
-        return frame_size(size, self._limit)
+    def _cut(self) -> list[Frame]:
+        """Take whole frames out of the shared buffer, and move an unfinished one to its place."""
+        frames: list[Frame] = []
+        shared, at = self._shared, 0
+        while self._held - at >= _SIZE.size:
+            size = frame_size(_SIZE.unpack_from(shared, at)[0], self._limit)
+            start = at + _SIZE.size
+            if start + size <= self._held:
+                frames.append(unpack(bytes(shared[start : start + size]), self._limit))
+                at = start + size
+            elif _SIZE.size + size <= len(shared):
+                break
+            else:
+                self._own = room(size)
+                self._held -= start
+                self._own[: self._held] = shared[start : start + self._held]
+                return frames
+        self._held -= at
+        if at and self._held:
+            shared[: self._held] = bytes(shared[at : at + self._held])
+        return frames
+
+
+def room(size_bytes: int) -> memoryview:
+    """Bytes to be received into; what is in them is undefined, so that nobody spends time on it."""
+    return np.empty(size_bytes, np.uint8).data
 
 
 def frame_size(size: int, limit: int = MAX_FRAME_BYTES) -> int:

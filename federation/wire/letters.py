@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from federation.errors import LetterTooLarge, MalformedMessage
 from federation.spec.party import Party
 from federation.wire.codec import Bytes
-from federation.wire.frames import Frame, FrameKind
+from federation.wire.frames import Frame, FrameKind, room
 from federation.wire.seal import TAG_BYTES, OpeningKey, Part, Scope, SealingKey
 
-PART_BYTES = 512 << 10
+PART_BYTES = (1 << 20) + (1 << 12)
+"""One MiB of numbers and what describes them leave as one part."""
 LETTER_BYTES = 1 << 30
+_WORTH_KEEPING_BYTES = 64 << 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +35,51 @@ def sealed_size(size_bytes: int, part_bytes: int = PART_BYTES) -> int:
     return size_bytes + TAG_BYTES * max(1, -(-size_bytes // part_bytes))
 
 
+class Spares:
+    """Buffers of parts that were received by the other side, to be sealed into again.
+
+    A copy of such a part that is still on its way then carries other bytes; its number is an old
+    one, and it is refused for that before anyone looks at them.
+    """
+
+    def __init__(self, most: int = 16) -> None:
+        self._most = most
+        self._buffers: list[memoryview] = []
+
+    def take(self, size_bytes: int) -> memoryview:
+        """Room of that size, from the last buffer given back if it is large enough."""
+        if self._buffers and len(self._buffers[-1]) >= size_bytes:
+            return self._buffers.pop()[:size_bytes]
+        return room(size_bytes)
+
+    def give(self, body: Bytes) -> None:
+        """Take the body of a frame back, if it is a buffer worth keeping."""
+        if isinstance(body, memoryview) and len(self._buffers) < self._most:
+            self._buffers.append(memoryview(body.obj))
+
+
 def seal_letter(
-    key: SealingKey, scope: Scope, tag: str, data: Bytes, part_bytes: int = PART_BYTES
+    key: SealingKey,
+    scope: Scope,
+    tag: str,
+    data: Bytes,
+    part_bytes: int = PART_BYTES,
+    *,
+    spares: Spares | None = None,
 ) -> Iterator[Frame]:
-    """The frames of a letter, each sealed when it is asked for."""
+    """The frames of a letter, each sealed when it is asked for; large ones into `spares`."""
     view, size = memoryview(data), len(data)
     address = key.direction.header()
     for number, start in enumerate(range(0, max(size, 1), part_bytes)):
         last = start + part_bytes >= size
         part = Part(key.sequence, scope, tag, number, last, size)
-        body = key.seal(part, view[start : start + part_bytes])
+        content = view[start : start + part_bytes]
+        body: Bytes
+        if spares is None or len(content) < _WORTH_KEEPING_BYTES:
+            body = key.seal(part, content)
+        else:
+            body = spares.take(len(content) + TAG_BYTES)
+            key.seal_into(part, content, body)
         yield Frame(FrameKind.LETTER, {**address, **part.header()}, body)
 
 
@@ -53,7 +90,7 @@ class LetterReader:
         self.key = key
         self._limit = limit_bytes
         self._first: Part | None = None
-        self._buffer = bytearray()
+        self._buffer = room(0)
         self._filled = 0
         self._number = 0
 
@@ -68,18 +105,17 @@ class LetterReader:
         part = self.key.expect(frame.header)
         size = len(frame.body) - TAG_BYTES
         if self._continues(part, size):
-            target = memoryview(self._buffer)[self._filled : self._filled + size]
+            target = self._buffer[self._filled : self._filled + size]
             self.key.open_into(part, frame.body, target)
             return self._filled_by(part, size)
-        data = self.key.open(part, frame.body)
+        if not 0 <= size <= part.size_bytes <= self._limit:
+            self.key.open(part, frame.body)  # whoever did not seal it is refused for that first
+            self._begin(part, size)
+        buffer = room(part.size_bytes)
+        self.key.open_into(part, frame.body, buffer[:size])
         self._begin(part, size)
-        if part.last:
-            return self._letter(part, data)
-        self._first = part
-        self._buffer = bytearray(part.size_bytes)
-        self._buffer[:size] = data
-        self._filled_by(part, size)
-        return None
+        self._first, self._buffer = part, buffer
+        return self._filled_by(part, size)
 
     def _continues(self, part: Part, size: int) -> bool:
         """Whether this part is the next of the letter that has begun."""
@@ -106,9 +142,6 @@ class LetterReader:
         self._number += 1
         if not part.last:
             return None
-        data, self._buffer = self._buffer, bytearray()
+        data, self._buffer = self._buffer, room(0)
         self._first, self._filled, self._number = None, 0, 0
-        return self._letter(part, data)
-
-    def _letter(self, part: Part, data: Bytes) -> Letter:
         return Letter(self.key.direction.sender, part.scope, part.tag, data)

@@ -9,7 +9,7 @@ from collections import OrderedDict, deque
 from federation.errors import MailboxFull
 from federation.spec.party import Party
 from federation.wire.frames import Frame, FrameKind
-from federation.wire.letters import Letter
+from federation.wire.letters import Letter, Spares
 from federation.wire.seal import Scope
 
 WINDOW_BYTES = 8 << 20
@@ -62,6 +62,8 @@ class Outbox:
         self._frames: deque[Frame] = deque()
         self._first = 0
         self.size_bytes = 0
+        self.spares = Spares()
+        """Buffers of parts that the receiver has."""
 
     @property
     def acknowledged(self) -> int:
@@ -85,7 +87,9 @@ class Outbox:
         """Let go of the first `received` parts of the direction; whether that was news."""
         news = False
         while self._frames and self._first < received:
-            self.size_bytes -= len(self._frames.popleft().body) + PART_OVERHEAD
+            body = self._frames.popleft().body
+            self.size_bytes -= len(body) + PART_OVERHEAD
+            self.spares.give(body)
             self._first += 1
             news = True
         return news

@@ -12,7 +12,7 @@ Source: NIST SP 800-38D (GCM, deterministic nonces), RFC 2104, RFC 5869.
 """
 
 import hmac
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from cryptography.exceptions import InvalidTag
@@ -134,6 +134,10 @@ class Ack:
     ask: bool = False
     closed: bool = False
 
+    def header(self) -> dict[str, Any]:
+        """What a frame says of it, beside the address and the proof."""
+        return {name: getattr(self, name) for name in Ack.__slots__}
+
     @classmethod
     def of(cls, header: dict[str, Any]) -> "Ack":
         """What a frame's header tells, not yet known to be true.
@@ -166,12 +170,22 @@ class SealingKey:
             ValueError: the part is not the next one; a number is never used twice.
             KeyExhausted: the key has sealed all it may.
         """
+        nonce = self._next(part)
+        return self._cipher.encrypt(nonce, data, self._address + part.associated())
+
+    def seal_into(self, part: Part, data: Bytes, target: memoryview) -> None:
+        """Put the sealed content into `target`, of exactly its size; errors as of `seal`."""
+        nonce = self._next(part)
+        self._cipher.encrypt_into(nonce, data, self._address + part.associated(), target)
+
+    def _next(self, part: Part) -> bytes:
+        """The nonce of a part, which is the next one."""
         if part.sequence != self.sequence:
             raise ValueError("parts are sealed in order, each once")
         if part.sequence >= _MOST_PARTS:
             raise KeyExhausted(str(self.direction.receiver))
         self.sequence += 1
-        return self._cipher.encrypt(_nonce(part.sequence), data, self._address + part.associated())
+        return _nonce(part.sequence)
 
     def check_ack(self, header: dict[str, Any]) -> Ack:
         """What the receiver says.
@@ -253,7 +267,7 @@ class OpeningKey:
         """The header of a frame that tells this to the sender."""
         return {
             **self.direction.back().header(),
-            **asdict(ack),
+            **ack.header(),
             "mac": _mac(self._ack_key, self._address, ack),
         }
 

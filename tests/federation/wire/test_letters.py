@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from federation.errors import AlteredLetter, LetterTooLarge, MalformedMessage
 from federation.spec.party import GUEST, HOST, Party
 from federation.wire.frames import Frame, FrameKind
-from federation.wire.letters import LetterReader, seal_letter, sealed_size
+from federation.wire.letters import LetterReader, Spares, seal_letter, sealed_size
 from federation.wire.seal import Direction, OpeningKey, Part, SealingKey
 
 HERE = Direction("job", "job_lr_0", 0, Party(GUEST, "1"), Party(HOST, "2"))
@@ -37,6 +37,19 @@ def test_letters_come_back_whole_and_in_order(contents: list[bytes], part_bytes:
                 got.append(bytes(letter.data))
     assert got == contents
     assert left == sum(sealed_size(len(data), part_bytes) for data in contents)
+
+
+def test_buffers_of_received_parts_are_sealed_into_again() -> None:
+    key, there, spares, buffers = SealingKey(KEY, HERE), reader(), Spares(), set()
+    for byte in (b"a", b"b", b"c"):
+        (frame,) = seal_letter(key, (), "t", byte * 100_000, 1 << 20, spares=spares)
+        letter = there.read(frame)
+        assert letter is not None
+        assert letter.data == byte * 100_000
+        assert isinstance(frame.body, memoryview)
+        buffers.add(id(frame.body.obj))
+        spares.give(frame.body)
+    assert len(buffers) == 1
 
 
 def test_parts_are_sealed_when_they_are_asked_for() -> None:
