@@ -11,6 +11,7 @@ from federation.spec.catalogue import ModuleDecl
 @cache
 def components() -> Mapping[str, Component]:
     """All components by module name, aliases included."""
+    from federation.components.features.binning.hetero import hetero_feature_binning
     from federation.components.features.column_expand import column_expand
     from federation.components.features.data_transform import data_io, data_transform
     from federation.components.features.imputation import feature_imputation
@@ -48,6 +49,7 @@ def components() -> Mapping[str, Component]:
         label_transform,
         one_hot_encoder,
         sample_weight,
+        hetero_feature_binning,
         intersection,
         hetero_lr,
         hetero_linr,

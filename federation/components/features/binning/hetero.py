@@ -1,0 +1,136 @@
+"""HeteroFeatureBinning: every party's columns in bins, and what the bins tell of the guest's label.
+
+Edges are quantiles, steps of one width, single values, or given (`edges`), or fine bins merged by
+the label (`merging`). Weight of evidence and information value stand in `evidence`. Rows come out
+with columns as bin numbers, or at the guest as weights of evidence.
+
+Hosts add up the guest's encrypted labels bin by bin (`exchange`, `packing`). Learns: the guest, of
+each host column known by its place alone, how many rows each bin has and how many of them have
+which label, but neither edges nor which row is where; so it is told about single rows where a bin
+has one, unless least_bin_rows forbids. A host learns how many rows and classes there are and, for
+method optimal, which of its fine bins belong together, which depends on the labels. Others learn
+nothing. Holds against semi-honest parties; a guest that encrypts something else than labels learns
+sums of that.
+
+Exact: federated counts are the pooled ones, so are WOE and IV up to rounding of doubles. Sources:
+FATE 1.x HeteroFeatureBinning; Paillier 1999; Okamoto and Uchiyama 1998.
+"""
+
+import numpy as np
+
+from federation.channel import Channel
+from federation.components.common.row_order import RowOrder
+from federation.components.component import Component, JobFacts, Model, Report, Result
+from federation.components.features.binning.columns import (
+    BinnedColumn,
+    cut,
+    labels_as_places,
+    own_evidence,
+    rewritten,
+    transform_names,
+    two_classes,
+)
+from federation.components.features.binning.exchange import HostColumn, answer, ask
+from federation.components.features.binning.letters import BINNING_MESSAGES, Start
+from federation.components.features.binning.merging import Merging
+from federation.components.features.binning.model import Learned, labels_as_text
+from federation.components.features.binning.params import HeteroBinningParams
+from federation.components.features.columns import instances_in
+from federation.components.linear.rows import classes_of, labels_of
+from federation.errors import DataProblem
+from federation.spec.catalogue import Slot
+from federation.spec.party import GUEST, HOST, Party
+from federation.tables import Table
+
+MODULE = "HeteroFeatureBinning"
+
+hetero_feature_binning = Component(
+    MODULE,
+    HeteroBinningParams,
+    messages=BINNING_MESSAGES,
+    class_name="HeteroFeatureBinningParam",
+    inputs=(Slot("data"),),
+    model_in=True,
+    model_out=True,
+    needs=frozenset({GUEST}),
+)
+
+
+@hetero_feature_binning.on(GUEST)
+async def guest(
+    ch: Channel,
+    p: HeteroBinningParams,
+    *,
+    data: Table | None,
+    model: Model | None,
+    report: Report,
+    facts: JobFacts,
+) -> Result:
+    """Bins of own columns, evidence about all parties' columns."""
+    table = instances_in(data)
+    if model is not None:
+        return Result(data=(rewritten(table, model.state),), model=model)
+    common = RowOrder.of(table)
+    silent = p.skip_static or p.local_only
+    if silent:
+        await ch.hosts.send("start", Start(asked=False, digest=common.digest, classes=0))
+    if p.skip_static:
+        return _result(table, p, Learned(cut(table, p)), report, facts)
+    label = labels_of(table.label)
+    classes = classes_of(label)
+    places = labels_as_places(label, classes)
+    columns = cut(table, p)
+    if any(column.fine for column in columns):
+        two_classes(classes)
+        merging = Merging(p.optimal_binning_param, p.bin_num, p.adjustment_factor)
+        columns = [c.merged_by(merging, places) if c.fine else c for c in columns]
+    evidence = own_evidence(columns, places, len(classes), p.adjustment_factor)
+    hosts: dict[Party, list[HostColumn]] = {}
+    if not silent:
+        for line in p.encrypt_param.warnings:
+            report.log(line)
+        hosts = await ask(ch, p, common, places, classes)
+    learned = Learned(columns, evidence, labels_as_text(classes.tolist()), hosts)
+    return _result(table, p, learned, report, facts)
+
+
+@hetero_feature_binning.on(HOST)
+async def host(
+    ch: Channel,
+    p: HeteroBinningParams,
+    *,
+    data: Table | None,
+    model: Model | None,
+    report: Report,
+    facts: JobFacts,
+) -> Result:
+    """Bins of own columns, and sums of the guest's encrypted labels over them."""
+    table = instances_in(data)
+    if model is not None:
+        return Result(data=(rewritten(table, model.state),), model=model)
+    start: Start = await ch.guest.receive("start")
+    if p.method == "optimal" and not (start.asked and not p.skip_static and not p.local_only):
+        raise DataProblem(
+            "method optimal merges a host's bins by the guest's labels, so the guest must be "
+            "asked: leave skip_static and local_only false, or use quantile or bucket"
+        )
+    columns = cut(table, p)
+    if start.asked:
+        columns = await answer(ch, p, start, RowOrder.of(table), columns)
+    return _result(table, p, Learned(columns), report, facts)
+
+
+def _result(
+    table: Table, p: HeteroBinningParams, found: Learned, report: Report, facts: JobFacts
+) -> Result:
+    names = [column.name for column in found.columns]
+    has_woe = len(found.evidence) == 1
+    wanted = transform_names(table, names, p, has_woe=has_woe)
+    learned = Learned(found.columns, found.evidence, found.labels, found.hosts, wanted)
+    made = learned.model(table, p, MODULE, facts)
+    report.log("columns are binned", columns=len(names), bins=_bins(found.columns))
+    return Result(data=(rewritten(table, made.state),), model=made, summary=learned.summary())
+
+
+def _bins(columns: list[BinnedColumn]) -> int:
+    return int(np.sum([column.width for column in columns], dtype=np.int64))
