@@ -4,13 +4,14 @@ import argparse
 import json
 import sys
 
-from benchmarks import channel, job_overhead, lr_epoch, modmul, ou_add, paillier_encrypt, psi
+from benchmarks import channel, histogram, job_overhead, lr_epoch, modmul, ou_add, paillier_encrypt, psi
 from benchmarks.measure import Benchmark, as_dict
 
 BENCHMARKS: dict[str, Benchmark] = {
     b.name: b
     for b in (
         channel.BENCHMARK,
+        histogram.BENCHMARK,
         job_overhead.BENCHMARK,
         lr_epoch.BENCHMARK,
         modmul.BENCHMARK,
