@@ -25,7 +25,7 @@ from party_agent.audit import Audit
 from party_agent.calls import Calls, Desk, sweep_spool
 from party_agent.checks import Checks
 from party_agent.clerk import Clerk
-from party_agent.devices import Gpus, Slots, cores_of, gpus_of, slots_of
+from party_agent.devices import Gpus, Slots, gpus_of, lent_of, slots_of
 from party_agent.home import Home, Joined
 from party_agent.journal import Journal, now_ms
 from party_agent.link import CoordinatorLink, Offer, Pace
@@ -56,9 +56,10 @@ class Daemon:
         self._journal = Journal(home.database)
         self._audit = Audit(home.audit)
         identity = home.identity()
-        cores, gpus = cores_of(settings.cores), gpus_of(settings.gpus)
+        lent, gpus = lent_of(settings.cores), gpus_of(settings.gpus)
+        slots = slots_of(settings.tasks, lent)
         pace = Pace(settings.backoff_first_s, settings.backoff_most_s, settings.heartbeat_s)
-        self.link = CoordinatorLink(joined, identity, _offer(cores, gpus), pace)
+        self.link = CoordinatorLink(joined, identity, _offer(lent, slots, gpus), pace)
         rules = Rules(home.policy, home.root, standalone=settings.standalone)
         peers = Peers(self._journal, rules, home)
         anywhere = settings.standalone and settings.upload_from is None
@@ -82,7 +83,7 @@ class Daemon:
                 relay=self._relay,
                 sessions=self._sessions,
                 workers=self._workers,
-                slots=Slots(slots_of(settings.tasks, cores)),
+                slots=Slots(slots),
                 gpus=Gpus(gpus),
                 background=self._background,
                 metrics_every_s=settings.metrics_every_ms / 1000,
@@ -207,12 +208,13 @@ def installed_version() -> str:
         return "unknown"
 
 
-def _offer(cores: int, gpus: int) -> Offer:
+def _offer(cores: int, tasks: int, gpus: int) -> Offer:
     declarations = encode([declaration.to_json() for declaration in catalogue()])
     return Offer(
         boot_id=secrets.token_hex(16),
         version=installed_version(),
         cores=cores,
+        tasks=tasks,
         gpus=gpus,
         catalogue=declarations,
         digest=hashlib.sha256(declarations).hexdigest(),

@@ -1,9 +1,12 @@
 """How much runs at a time on this machine: tasks wait their turn, first come, first served.
 
 A slot belongs to an attempt of a task, not to a role of it: all roles that this party has in one
-attempt run together, for they wait for each other's letters. Tasks of different jobs may wait for
-peers that are busy with each other; so there are more slots than cores, and a task that waits for
-letters costs no core.
+attempt run together, for they wait for each other's letters.
+
+The coordinator is told how many cores and tasks this party lends, and starts a job only where every
+party has room for all of it. So a task that comes here finds its slot, and tasks of different jobs
+can not wait for peers that are busy with each other; the slots hold should a coordinator not keep
+to that.
 """
 
 import asyncio
@@ -13,8 +16,9 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
-_TASKS_PER_CORE = 4
-_LEAST_TASKS = 8
+_LENT_PER_CORE = 4
+_LEAST_LENT = 20
+"""What FATE's standalone lends; with its default of 4 cores a task, five jobs run side by side."""
 
 Attempt = tuple[str, int]
 """A task and its version."""
@@ -99,9 +103,12 @@ class Gpus:
             self._users[number] -= 1
 
 
-def cores_of(asked: int) -> int:
-    """How many cores to offer; 0 asks for all that this process may use."""
-    return asked or len(os.sched_getaffinity(0))
+def lent_of(asked: int) -> int:
+    """How many cores to lend to jobs; 0 asks for a number that suits this machine.
+
+    More than it has: most tasks wait for letters most of the time.
+    """
+    return asked or max(_LEAST_LENT, _LENT_PER_CORE * len(os.sched_getaffinity(0)))
 
 
 def gpus_of(asked: int) -> int:
@@ -109,6 +116,6 @@ def gpus_of(asked: int) -> int:
     return asked if asked >= 0 else len(list(Path("/dev").glob("nvidia[0-9]*")))
 
 
-def slots_of(asked: int, cores: int) -> int:
-    """How many tasks run at a time; 0 asks for a number that suits the cores."""
-    return asked or max(_LEAST_TASKS, _TASKS_PER_CORE * cores)
+def slots_of(asked: int, lent: int) -> int:
+    """How many tasks run at a time; 0: as many as the lent cores, so that these are the limit."""
+    return asked or lent

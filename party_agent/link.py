@@ -46,6 +46,7 @@ class Offer:
     """What the agent says of itself when it links.
 
     Attributes:
+        cores, tasks: what it lends to all jobs together, see `devices`.
         boot_id: new with every start of the process.
         catalogue: declarations of all components, as they travel; `digest` names them.
     """
@@ -53,6 +54,7 @@ class Offer:
     boot_id: str
     version: str
     cores: int
+    tasks: int
     gpus: int
     catalogue: bytes
     digest: str
@@ -161,6 +163,7 @@ class CoordinatorLink:
             "version": offer.version,
             "protocol": PROTOCOL,
             "cores": offer.cores,
+            "tasks": offer.tasks,
             "gpus": offer.gpus,
             "catalogue_digest": offer.digest,
         }

@@ -29,9 +29,9 @@ class Settings(BaseModel):
     orphan_timeout_s: float = Field(
         30.0, gt=0, description="standalone: how long to outlive the coordinator"
     )
-    cores: int = Field(0, ge=0, le=4096, description="cores to offer; 0: all of this machine")
+    cores: int = Field(0, ge=0, le=4096, description="cores to lend to jobs; 0: 4 per core")
     gpus: int = Field(-1, ge=-1, le=64, description="GPUs to offer; -1: those that are found")
-    tasks: int = Field(0, ge=0, le=4096, description="tasks at a time; 0: from the cores")
+    tasks: int = Field(0, ge=0, le=4096, description="tasks at a time; 0: the lent cores")
     upload_from: list[Path] | None = Field(
         None, description="folders of which jobs may make tables; None: standalone any, else none"
     )

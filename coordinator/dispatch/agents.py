@@ -9,6 +9,7 @@ from coordinator.dispatch.clock import Alarm
 from coordinator.dispatch.links import Links
 from coordinator.dispatch.local_agents import LocalAgents
 from coordinator.domain.parties import Parties
+from coordinator.domain.records import Capacity
 from federation.errors import PartyNotConnected, PartyNotJoined, TripactError
 from federation.program.background import Background
 from federation.spec.catalogue import Catalogue
@@ -79,6 +80,10 @@ class LinkedAgents:
     ) -> AsyncIterator[bytes]:
         """One question, bytes as they come."""
         return self._links.calls.receive_stream(party_id, method, args)
+
+    def capacity(self, party_id: str) -> Capacity | None:
+        """What the party lends to jobs, as far as it has said."""
+        return self._links.capacity(party_id)
 
     def wake(self, party_ids: Collection[str]) -> None:
         """The outbox has new orders for these."""

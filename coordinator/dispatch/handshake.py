@@ -16,6 +16,7 @@ from aiohttp import WSMsgType, web
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from coordinator.domain.parties import Parties
+from coordinator.domain.records import Capacity
 from federation.errors import (
     BadSignature,
     MalformedMessage,
@@ -32,6 +33,7 @@ from federation.wire.identity import Identity, verify
 PROTOCOL = 1
 NONCE_BYTES = 32
 ANSWER_S = 10.0
+NO_LIMIT = 1_000_000
 AGENT_LABEL = "tripact agent link"
 COORDINATOR_LABEL = "tripact coordinator link"
 
@@ -48,9 +50,15 @@ class Proof(BaseModel):
     signature: bytes
     version: str = Field("", max_length=64)
     protocol: int = PROTOCOL
-    cores: int = 0
+    cores: int = Field(0, ge=0)
+    tasks: int = Field(0, ge=0)
     gpus: int = 0
     catalogue_digest: str = Field("", max_length=256)
+
+    @property
+    def lent(self) -> Capacity:
+        """What it lends to jobs; what it does not limit has no limit."""
+        return Capacity(self.cores or NO_LIMIT, self.tasks or NO_LIMIT)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from coordinator.dispatch.outbox import Acknowledgements, Post
 from coordinator.dispatch.persist import persist
 from coordinator.dispatch.relay import Relay
 from coordinator.domain.ports import Clock, JobEvents, Store
+from coordinator.domain.records import Capacity
 from federation.errors import MalformedMessage, PartyConnectedTwice
 from federation.program.background import Background
 from federation.spec.catalogue import Catalogue
@@ -65,6 +66,7 @@ class Links:
     ) -> None:
         self._guard = guard
         self.catalogue: Catalogue = {}
+        self._capacities: dict[str, Capacity] = {}
         self._store = store
         self._meters = meters
         self._limits = limits
@@ -107,6 +109,10 @@ class Links:
         """The link of a party, if its agent is linked."""
         attached = self._attached.get(party_id)
         return attached.link if attached else None
+
+    def capacity(self, party_id: str) -> Capacity | None:
+        """What a party lends, as its agent said when it last linked since our start."""
+        return self._capacities.get(party_id)
 
     @property
     def parties(self) -> list[str]:
@@ -158,6 +164,7 @@ class Links:
         try:
             proof = await self._guard.admit(socket)
             self.catalogue = await self._guard.parties.catalogue()
+            self._capacities[proof.party_id] = proof.lent
             link = Link(socket, proof.party_id, proof.boot_id, self._limits.lane_bytes)
             attached = await self._attach(link)
         except (*REFUSALS, PartyConnectedTwice) as error:
@@ -307,6 +314,7 @@ def _facts(proof: Proof) -> dict[str, Any]:
         "boot_id": proof.boot_id,
         "version": proof.version,
         "cores": proof.cores,
+        "tasks": proof.tasks,
         "gpus": proof.gpus,
     }
 

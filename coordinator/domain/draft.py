@@ -16,13 +16,21 @@ from coordinator.domain.state import (
     Member,
     Outgoing,
     SeatKey,
+    in_line,
 )
 from federation.spec.orders import Order, Reason, TableName
 from federation.spec.status import DONE_WELL, ENDED, JOB, TASK, Status, check_change
 
+LINE_CODES = frozenset({"party_busy", "party_unknown"})
+"""What keeps a job in the line, though all its parties are ready."""
+
 
 class Draft:
-    """One job state on its way to the next."""
+    """One job state on its way to the next.
+
+    Attributes:
+        lacks: what the job was last found to lack in the line.
+    """
 
     def __init__(self, state: JobState, now_ms: int) -> None:
         self.job = state.job
@@ -34,6 +42,7 @@ class Draft:
         self.deadline_ms = state.deadline_ms
         self.retry_at_ms = state.retry_at_ms
         self.withdraw = False
+        self.lacks = tuple(w for w in state.job.waiting_for if w.code in LINE_CODES)
         self._orders: list[Outgoing] = []
         self._happened: list[Happened] = []
         self._past: list[Task] = []
@@ -46,6 +55,11 @@ class Draft:
     def ended(self) -> bool:
         """Whether the job has ended."""
         return self.job.status in ENDED
+
+    @property
+    def in_line(self) -> bool:
+        """Whether all parties are ready, and only cores keep the job waiting."""
+        return in_line(self.job, self.members)
 
     def of_component(self, component: str) -> list[Task]:
         """The newest attempt of a component at all its seats."""

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from coordinator.domain.records import Waiting
 from federation.spec.orders import Reason, Report
 from federation.spec.status import Status
 
@@ -30,6 +31,18 @@ class AgentLost:
 
 
 @dataclass(frozen=True, slots=True)
+class Admitted:
+    """There is room for the job at all its parties."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """There is no room for the job yet: what it waits for."""
+
+    lacks: tuple[Waiting, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Tick:
     """Time has passed."""
 
@@ -55,4 +68,4 @@ class RerunAsked:
     force: bool = False
 
 
-Event = Told | AgentUp | AgentLost | Tick | StopAsked | RerunAsked
+Event = Told | AgentUp | AgentLost | Admitted | Held | Tick | StopAsked | RerunAsked

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
+from coordinator.domain.draft import LINE_CODES
 from coordinator.domain.events import (
     AgentLost,
     AgentUp,
@@ -18,6 +19,7 @@ from coordinator.domain.events import (
     Tick,
     Told,
 )
+from coordinator.domain.line import place_changed
 from coordinator.domain.outcome import keep_outcome
 from coordinator.domain.planning import upload_documents
 from coordinator.domain.ports import Agents, Clock, Store, Tx
@@ -34,6 +36,7 @@ from coordinator.domain.revision import revise
 from coordinator.domain.state import Changes, JobState
 from coordinator.domain.step import next_due, step
 from coordinator.domain.submission import Posted, Submission
+from coordinator.domain.turns import give_turns
 from federation.errors import (
     ComponentNotFound,
     Conflict,
@@ -54,8 +57,8 @@ _STOPS = (Status.CANCELED, Status.FAILED, Status.SUCCESS, Status.TIMEOUT)
 _OPEN = tuple(status for status in Status if status not in ENDED)
 _TRIES = 5
 
-Work = Callable[[Tx], Awaitable[Changes | None]]
-"""What is done within one transaction."""
+Work = Callable[[Tx], Awaitable[list[Changes]]]
+"""What is done within one transaction; the changes it made to jobs."""
 
 
 class Jobs:
@@ -109,6 +112,10 @@ class Jobs:
             ModelNotFound, ModelNotDeployed: nothing to predict with.
         """
         return await self._submit(await self._submission.posted(dsl, conf), wait_s)
+
+    async def submit_posted(self, posted: Posted, *, wait_s: float = 15.0) -> Submitted:
+        """The same, of documents that were made here; errors as of `submit`."""
+        return await self._submit(posted, wait_s)
 
     async def submit_upload(
         self, upload: UploadRequest, source: AsyncIterator[bytes] | None, *, wait_s: float = 15.0
@@ -173,9 +180,9 @@ class Jobs:
         if job.status not in ENDED:
             raise JobNotEnded(job_id, job.status)
         changed = await self._change(job_id, RerunAsked(components, force))
-        if changed is None:
+        if not changed and not await self.tasks(TaskFilter(job_id=job_id)):
             raise Conflict(f"job {job_id} never had tasks; submit it anew", job_id=job_id)
-        return changed.state.job.status not in ENDED
+        return bool(changed)
 
     async def revise(self, job_id: str, more: JsonObject) -> tuple[Job, list[str]]:
         """Other parameters for an ended job, to be run again with.
@@ -253,15 +260,16 @@ class Jobs:
     async def on_report(self, party_id: str, seq: int, report: Report) -> None:
         """Take in a report of an agent, exactly once however often it comes."""
 
-        async def take(tx: Tx) -> Changes | None:
+        async def take(tx: Tx) -> list[Changes]:
             if not await tx.parties.take_report(party_id, seq):
-                return None
+                return []
             old = await tx.jobs.state(report.job_id)
             if old is None or party_id not in old.members:
-                return None
+                return []
             told = Told(party_id, report)
             changes = await self._step(tx, old, told)
-            await keep_outcome(tx, old, changes.state, told, self._clock())
+            new = changes[0].state if changes else old
+            await keep_outcome(tx, old, new, told, self._clock())
             return changes
 
         self._follow(await self._transact(take))
@@ -273,6 +281,8 @@ class Jobs:
             unfinished = await tx.jobs.unfinished(party_id)
         for job_id in unfinished:
             await self._change(job_id, AgentUp(party_id, restarted=before not in ("", boot_id)))
+        # What it lends may be news.
+        self._follow(await self._transact(self._give_turns))
 
     async def on_agent_lost(self, party_id: str) -> None:
         """An agent stayed away longer than the grace: its running tasks fail."""
@@ -321,29 +331,35 @@ class Jobs:
         until_ms, seen = self._clock() + wait_s * 1000, 0
         while True:
             job = await self.get(job_id)
-            if job.status is not Status.WAITING:
+            if job.status is not Status.WAITING or _in_line(job):
                 return job
             left_s = max((until_ms - self._clock()) / 1000, 0)
             before, seen = seen, await self._store.await_event(job_id, seen, left_s)
             if seen == before:
                 return await self.get(job_id)
 
-    async def _change(self, job_id: str, event: Event) -> Changes | None:
-        async def change(tx: Tx) -> Changes | None:
+    async def _change(self, job_id: str, event: Event) -> list[Changes]:
+        async def change(tx: Tx) -> list[Changes]:
             old = await tx.jobs.state(job_id)
-            return await self._step(tx, old, event) if old is not None else None
+            return await self._step(tx, old, event) if old is not None else []
 
         changes = await self._transact(change)
         self._follow(changes)
         return changes
 
-    async def _step(self, tx: Tx, old: JobState, event: Event) -> Changes:
+    async def _step(self, tx: Tx, old: JobState, event: Event) -> list[Changes]:
+        """Change a job, and give turns to others (or itself) if that made room."""
         changes = step(old, event, self._clock())
-        if changes.state is not old:
-            await tx.jobs.apply(old, changes)
-        return changes
+        if changes.state is old:
+            return []
+        await tx.jobs.apply(old, changes)
+        turns = await self._give_turns(tx) if place_changed(old, changes.state) else []
+        return [changes, *turns]
 
-    async def _transact(self, work: Work) -> Changes | None:
+    async def _give_turns(self, tx: Tx) -> list[Changes]:
+        return await give_turns(tx, self._agents, self._clock)
+
+    async def _transact(self, work: Work) -> list[Changes]:
         """Do `work` in a transaction, again if somebody else changed the same job meanwhile."""
         for left in reversed(range(_TRIES)):
             try:
@@ -352,14 +368,18 @@ class Jobs:
             except StaleState:
                 if not left:
                     raise
-        return None
+        return []
 
-    def _follow(self, changes: Changes | None) -> None:
+    def _follow(self, changes: list[Changes]) -> None:
         """Once kept: send the orders, and set the alarm."""
-        if changes is None:
-            return
-        if changes.orders:
-            self._agents.wake({order.party_id for order in changes.orders})
-        due_ms = next_due(changes.state)
-        if due_ms is not None:
-            self._agents.remind(due_ms)
+        woken = {order.party_id for each in changes for order in each.orders}
+        if woken:
+            self._agents.wake(woken)
+        due = [due_ms for each in changes if (due_ms := next_due(each.state)) is not None]
+        if due:
+            self._agents.remind(min(due))
+
+
+def _in_line(job: Job) -> bool:
+    """Whether only cores keep a job waiting: its parties have answered."""
+    return bool(job.waiting_for) and all(w.code in LINE_CODES for w in job.waiting_for)

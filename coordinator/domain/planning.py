@@ -11,11 +11,12 @@ from federation.errors import InvalidJob
 from federation.spec import plan as spec
 from federation.spec.catalogue import Catalogue
 from federation.spec.check import check
-from federation.spec.dsl import PortRef
+from federation.spec.dsl import SERVING, PortRef
 from federation.spec.ids import task_id
 from federation.spec.job import JobSpec
+from federation.spec.job_parameters import JobParameters
 from federation.spec.orders import TableName
-from federation.spec.party import Party
+from federation.spec.party import Party, Role
 
 UPLOAD = "upload_0"
 _UPLOAD_OUTPUT = "upload"
@@ -57,17 +58,41 @@ def job_plan(
         tables: where the tables of `foreign_tables` are.
         posted: the documents that parties agree to, as they were posted.
     """
-    planner = _Planner(job_id, tasks, stored_models, tables)
     parameters = job.conf.job_parameters
+    limits_ms = {
+        name: round(limit_s * 1000) for name, limit_s in parameters.task_timeouts_s.items()
+    }
+    planner = _Planner(job_id, tasks, stored_models, tables, limits_ms)
     return JobPlan(
         tasks=planner.tasks(),
         digest=digest_of(job_id, posted),
-        cores=parameters.task_cores * parameters.task_parallelism,
+        cores=_cores(parameters),
+        claims=_claims(job),
         parallelism=parameters.task_parallelism,
         auto_retries=parameters.auto_retries,
         retry_delay_ms=round(parameters.auto_retry_delay_s * 1000),
         timeout_ms=round(parameters.timeout_s * 1000),
     )
+
+
+def _cores(parameters: JobParameters) -> int:
+    """Cores of one task at one seat: no more than the parts its work may be split into."""
+    return min(parameters.task_cores, parameters.computing_partitions or parameters.task_cores)
+
+
+def _claims(job: JobSpec) -> dict[str, int]:
+    """Cores a job needs at each party: of all its seats but arbiters', as FATE counts.
+
+    A model that is served waits most of the time, and for as long as it likes: it claims none.
+    """
+    if any(node.module == SERVING for node in job.dsl.components):
+        return {}
+    claims = dict.fromkeys((seat.party_id for seat in job.conf.seats), 0)
+    for seat in job.conf.seats:
+        if seat.role is not Role.ARBITER:
+            cores = _cores(job.conf.job_parameters_at(seat))
+            claims[seat.party_id] += cores * job.conf.job_parameters.task_parallelism
+    return claims
 
 
 def digest_of(job_id: str, posted: object) -> bytes:
@@ -90,7 +115,7 @@ def upload_documents(upload: UploadRequest, file: str) -> tuple[dict[str, Any], 
         "dsl_version": 2,
         "initiator": {"role": upload.role.value, "party_id": upload.party_id},
         "role": {upload.role.value: [upload.party_id]},
-        "job_parameters": {"common": {"job_type": "train"}},
+        "job_parameters": {"common": {"job_type": "train", "task_cores": 1}},
         "component_parameters": {"role": {upload.role.value: {"0": {UPLOAD: params}}}},
     }
     return {"components": {UPLOAD: component}}, conf
@@ -103,8 +128,10 @@ class _Planner:
         plan: spec.Plan,
         stored_models: Mapping[str, tuple[str, str]],
         tables: Tables,
+        timeouts_ms: Mapping[str, int],
     ) -> None:
         self.job_id = job_id
+        self.timeouts_ms = timeouts_ms
         self.plan = plan
         self.stored_models = stored_models
         self.found = tables
@@ -125,6 +152,7 @@ class _Planner:
             data_outputs=one.outputs.data,
             model_outputs=one.outputs.model,
             cache_outputs=one.outputs.cache,
+            timeout_ms=self.timeouts_ms.get(one.component),
         )
 
     def _seat(self, share: spec.PlannedTask) -> PlannedSeat:

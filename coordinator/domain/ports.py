@@ -10,6 +10,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
 from coordinator.domain.records import (
+    Capacity,
     Deployment,
     Invite,
     Job,
@@ -20,6 +21,7 @@ from coordinator.domain.records import (
     OutputTable,
     PartyRecord,
     PendingOrder,
+    Service,
     TableRecord,
     Tag,
     Task,
@@ -212,7 +214,7 @@ class TableRows(Protocol):
 
 
 class ModelRows(Protocol):
-    """Versions of models that were deployed."""
+    """Versions of models that were deployed, and what is bound."""
 
     async def deploy(self, deployment: Deployment) -> None:
         """Keep a new version of a model."""
@@ -222,6 +224,15 @@ class ModelRows(Protocol):
 
     async def deployments(self, train_version: str | None = None) -> list[Deployment]:
         """Deployed versions (of one training), newest first."""
+
+    async def bind(self, service: Service) -> None:
+        """Keep what answers under a name, in place of what did."""
+
+    async def service(self, service_id: str) -> Service | None:
+        """What answers under that name."""
+
+    async def services(self, model_version: str) -> list[Service]:
+        """Names under which a version answers."""
 
 
 class TagRows(Protocol):
@@ -334,6 +345,9 @@ class Agents(Protocol):
         self, party_id: str, method: str, args: Mapping[str, Any]
     ) -> AsyncIterator[bytes]:
         """One question, bytes as they come."""
+
+    def capacity(self, party_id: str) -> Capacity | None:
+        """What the party lends to jobs, as its agent last said; None: it has not said so yet."""
 
     def wake(self, party_ids: Collection[str]) -> None:
         """The outbox has new orders for these: send them; standalone starts agents that are away.

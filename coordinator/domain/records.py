@@ -18,12 +18,26 @@ class Waiting:
     Attributes:
         party_id: whom it waits for; empty where it waits for no party.
         what: a sentence for people.
-        code: `party_not_connected`, `party_answer`, `retry`, `upstream`, ...
+        code: `party_not_connected`, `party_answer`, `party_busy`, `retry`, `task`, ...
     """
 
     party_id: str
     what: str
     code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """What a party lends to jobs at a time, as its agent says.
+
+    Attributes:
+        cores: over all tasks; a party may well lend more than its machine has, since most tasks
+            wait for letters most of the time.
+        tasks: all roles that a party has in one task count once.
+    """
+
+    cores: int
+    tasks: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +205,21 @@ class Deployment:
     train_version: str
     dsl: Mapping[str, Any]
     created_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A name under which a loaded model answers.
+
+    Attributes:
+        party_id: the guest whose agent answers.
+    """
+
+    service_id: str
+    model_id: str
+    model_version: str
+    party_id: str
+    bound_ms: int
 
 
 @dataclass(frozen=True, slots=True)

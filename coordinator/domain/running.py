@@ -13,8 +13,11 @@ from coordinator.domain.draft import Draft
 from coordinator.domain.events import RerunAsked
 from coordinator.domain.records import Task
 from coordinator.domain.state import JobPlan, Member, Stage
-from federation.spec.orders import CancelTasks, CloseJob, PrepareJob, Reason, TaskBrief
+from federation.spec.orders import CancelTasks, CloseJob, OpenSession, PrepareJob, Reason, TaskBrief
 from federation.spec.status import DONE_WELL, ENDED, Status
+
+LONGEST_WAIT_MS = 21_600_000
+"""How long a job may wait for its parties and for cores (FATE's resource_waiting_timeout)."""
 
 
 def advance(draft: Draft) -> None:
@@ -63,10 +66,29 @@ def task_failed(
         end(draft, status, full)
 
 
+def admit(draft: Draft) -> None:
+    """Start a job that has been in the line."""
+    draft.deadline_ms = draft.now_ms + draft.plan.timeout_ms
+    draft.move_job(Status.RUNNING, started_ms=draft.now_ms)
+    open_epoch(draft)
+
+
+def open_epoch(draft: Draft) -> None:
+    """All parties are ready: have them agree on keys, and order what can run."""
+    if len(draft.members) > 1:
+        offers = {member.party_id: member.offer for member in draft.members.values()}
+        opening = OpenSession(job_id=draft.job.job_id, epoch=draft.job.epoch, offers=offers)
+        for member_id in draft.members:
+            draft.order(member_id, epoch_order(draft, "open"), opening)
+    advance(draft)
+
+
 def _retry(draft: Draft, failed: Task, reason: Reason) -> None:
     """End the epoch: all that runs becomes a new attempt, to be asked for after the delay."""
     lost = {failed.component, *(task.component for task in draft.active())}
-    _cancel_active(draft, Status.CANCELED, f"{failed.component} is tried again")
+    # Also where it failed: what the coordinator gave up may still run there.
+    why = f"{failed.component} is tried again"
+    _cancel_active(draft, Status.CANCELED, why, (failed.party_id,))
     draft.renew(
         [task.component for task in draft.plan.tasks if task.component in lost],
         {failed.component: failed.auto_retries_left - 1},
@@ -76,10 +98,10 @@ def _retry(draft: Draft, failed: Task, reason: Reason) -> None:
     draft.retry_at_ms = draft.now_ms + draft.plan.retry_delay_ms
 
 
-def _cancel_active(draft: Draft, status: Status, why: str) -> None:
+def _cancel_active(draft: Draft, status: Status, why: str, also_at: tuple[str, ...] = ()) -> None:
     active = draft.active()
     draft.withdraw_orders()
-    for party_id in dict.fromkeys(task.party_id for task in active):
+    for party_id in dict.fromkeys([*(task.party_id for task in active), *also_at]):
         order = CancelTasks(job_id=draft.job.job_id, status=status, reason=why)
         draft.order(party_id, epoch_order(draft, "cancel"), order)
     reason = Reason(code=status.value, message=why)
@@ -150,7 +172,7 @@ def rerun(draft: Draft, event: RerunAsked) -> None:
     retries = dict.fromkeys(chosen, draft.plan.auto_retries)
     draft.renew(chosen, retries)
     new_epoch(draft)
-    draft.deadline_ms = draft.now_ms + draft.plan.timeout_ms
+    draft.deadline_ms = draft.now_ms + LONGEST_WAIT_MS
     draft.move_job(Status.WAITING, reason=None, started_ms=None, ended_ms=None)
     ask_all(draft)
 

@@ -12,6 +12,7 @@ from typing import Any
 from coordinator.domain.records import Job, Task
 from federation.spec.orders import Order, TableName
 from federation.spec.party import Party, Role
+from federation.spec.status import Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,11 @@ class PlannedSeat:
 
 @dataclass(frozen=True, slots=True)
 class PlannedTask:
-    """A component of a job: who runs it, after what, and what it makes."""
+    """A component of a job: who runs it, after what, and what it makes.
+
+    Attributes:
+        timeout_ms: how long an attempt may run at a seat; None: as long as the job.
+    """
 
     component: str
     module: str
@@ -75,6 +80,7 @@ class PlannedTask:
     data_outputs: tuple[str, ...] = ()
     model_outputs: tuple[str, ...] = ()
     cache_outputs: tuple[str, ...] = ()
+    timeout_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +90,14 @@ class JobPlan:
     Attributes:
         tasks: in topological order.
         digest: SHA-256 over DSL, conf and ids; parties sign it.
+        cores: that one task may use at one seat.
+        claims: cores that the job needs at each party while it runs.
     """
 
     tasks: tuple[PlannedTask, ...]
     digest: bytes
     cores: int = 1
+    claims: Mapping[str, int] = field(default_factory=dict)
     parallelism: int = 1
     auto_retries: int = 0
     retry_delay_ms: int = 1_000
@@ -153,7 +162,8 @@ class JobState:
 
     Attributes:
         tasks: newest attempt of each component at each seat.
-        deadline_ms: when the job times out.
+        deadline_ms: when the job times out; while it waits, all jobs wait equally long at most, so
+            that this is also their order.
         retry_at_ms: when the next epoch is to be prepared after a failure; None if none waits.
         outputs: tables of tasks that succeeded: name in the DSL -> table.
     """
@@ -165,6 +175,18 @@ class JobState:
     deadline_ms: int
     outputs: Mapping[SeatKey, Mapping[str, TableName]] = field(default_factory=dict)
     retry_at_ms: int | None = None
+
+    @property
+    def in_line(self) -> bool:
+        """Whether all parties are ready, and only cores keep the job waiting."""
+        return in_line(self.job, self.members)
+
+
+def in_line(job: Job, members: Mapping[str, Member]) -> bool:
+    """Whether all members are ready, and only cores keep the job waiting."""
+    return job.status is Status.WAITING and all(
+        member.stage is Stage.READY and not member.away for member in members.values()
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 An epoch of a job:
 
     asked    every party gets PrepareJob and answers JobReady, or refuses and the job ends
+    in line  at first all are ready and there may be no room yet; see `line`
     open     OpenSession to all, and at once RunTask for what depends on nothing: an agent holds a
              task until its keys are there, so that sealing and starting overlap
     run      a component runs at all its seats, once all it depends on succeeded at all of theirs
@@ -21,22 +22,33 @@ from typing import Any
 
 from coordinator.domain.draft import Draft
 from coordinator.domain.events import (
+    Admitted,
     AgentLost,
     AgentUp,
     Event,
+    Held,
     RerunAsked,
     StopAsked,
     Tick,
     Told,
 )
-from coordinator.domain.records import Job, Task
-from coordinator.domain.running import advance, ask_all, end, epoch_order, rerun, task_failed
+from coordinator.domain.records import Job, Task, Waiting
+from coordinator.domain.running import (
+    LONGEST_WAIT_MS,
+    admit,
+    advance,
+    ask_all,
+    end,
+    epoch_order,
+    open_epoch,
+    rerun,
+    task_failed,
+)
 from coordinator.domain.state import Changes, JobPlan, JobState, Member, SeatKey, Stage
 from coordinator.domain.waiting import waiting_for
 from federation.spec.orders import (
     JobReady,
     JobRefused,
-    OpenSession,
     Reason,
     Report,
     SessionKeys,
@@ -90,7 +102,7 @@ def begin(
         for seat in task.seats
     }
     members = {party_id: Member(party_id, keys[party_id]) for party_id in job.party_ids}
-    state = JobState(job, plan, members, tasks, now_ms + plan.timeout_ms, outputs=done)
+    state = JobState(job, plan, members, tasks, now_ms + LONGEST_WAIT_MS, outputs=done)
     draft = Draft(state, now_ms)
     draft.tell("job", status=job.status.value)
     ask_all(draft)
@@ -113,6 +125,11 @@ def step(state: JobState, event: Event, now_ms: int) -> Changes:
             _agent_up(draft, event)
         case AgentLost(party_id=party_id):
             _agent_lost(draft, party_id)
+        case Admitted():
+            if draft.in_line:
+                admit(draft)
+        case Held(lacks=lacks):
+            _held(draft, lacks)
         case Tick():
             _tick(draft)
         case StopAsked():
@@ -126,7 +143,17 @@ def next_due(state: JobState) -> int | None:
         return None
     doubts = [m.doubt_ms for m in state.members.values() if m.doubt_ms is not None]
     retry = [] if state.retry_at_ms is None else [state.retry_at_ms]
-    return min([state.deadline_ms, *retry, *doubts])
+    return min([state.deadline_ms, *retry, *doubts, *_overdue_at(state.plan, state.tasks).values()])
+
+
+def _overdue_at(plan: JobPlan, tasks: Mapping[SeatKey, Task]) -> dict[SeatKey, int]:
+    """When attempts that run now will have run too long, for components that have a timeout."""
+    limits = {t.component: t.timeout_ms for t in plan.tasks if t.timeout_ms is not None}
+    return {
+        key: task.updated_ms + limits[task.component]
+        for key, task in (tasks.items() if limits else ())
+        if task.component in limits and task.party_status is Status.RUNNING
+    }
 
 
 def _at_first(done: bool) -> Status:
@@ -188,15 +215,9 @@ def _ready(draft: Draft, party_id: str, report: JobReady) -> None:
     if any(member.stage is not Stage.READY for member in draft.members.values()):
         _end_if_refused(draft)
         return
-    if draft.job.status is Status.WAITING:
-        draft.deadline_ms = draft.now_ms + draft.plan.timeout_ms
-        draft.move_job(Status.RUNNING, started_ms=draft.now_ms)
-    if len(draft.members) > 1:
-        offers = {member.party_id: member.offer for member in draft.members.values()}
-        opening = OpenSession(job_id=draft.job.job_id, epoch=draft.job.epoch, offers=offers)
-        for member_id in draft.members:
-            draft.order(member_id, epoch_order(draft, "open"), opening)
-    advance(draft)
+    # A job that has not started yet is in the line now, see `line`.
+    if draft.job.status is Status.RUNNING:
+        open_epoch(draft)
 
 
 def _refused(draft: Draft, party_id: str, report: JobRefused) -> None:
@@ -297,16 +318,45 @@ def _tick(draft: Draft) -> None:
     if draft.now_ms >= draft.deadline_ms:
         if _end_if_refused(draft, now=True):
             return
-        seconds = draft.plan.timeout_ms / 1000
-        message = f"the job ran longer than its timeout of {seconds:g} s"
-        end(draft, Status.TIMEOUT, Reason(code="job_timeout", message=message))
+        end(draft, Status.TIMEOUT, _too_long(draft))
         return
+    for key, at_ms in _overdue_at(draft.plan, draft.tasks).items():
+        if draft.now_ms >= at_ms:
+            _overdue(draft, draft.tasks[key])
     for member in list(draft.members.values()):
         if member.doubt_ms is not None and draft.now_ms >= member.doubt_ms and not draft.ended:
             _resolve_doubt(draft, member)
     if draft.retry_at_ms is not None and draft.now_ms >= draft.retry_at_ms and not draft.ended:
         draft.retry_at_ms = None
         ask_all(draft)
+
+
+def _too_long(draft: Draft) -> Reason:
+    if draft.job.status is Status.RUNNING:
+        seconds = draft.plan.timeout_ms / 1000
+        message = f"the job ran longer than its timeout of {seconds:g} s"
+        return Reason(code="job_timeout", message=message)
+    why = "; ".join(waiting.what for waiting in draft.job.waiting_for)
+    message = f"the job waited for {LONGEST_WAIT_MS / 3_600_000:g} hours: {why}"
+    return Reason(code="waited_too_long", message=message)
+
+
+def _overdue(draft: Draft, task: Task) -> None:
+    if draft.ended or task.party_status is not Status.RUNNING:
+        return
+    limit_s = (draft.plan.task(task.component).timeout_ms or 0) / 1000
+    message = f"{task.component} ran longer than its timeout of {limit_s:g} s"
+    reason = Reason(code="task_timeout", message=message)
+    task_failed(draft, task, Status.TIMEOUT, reason, {"ended_ms": draft.now_ms})
+
+
+def _held(draft: Draft, lacks: tuple[Waiting, ...]) -> None:
+    """Note what a job in the line waits for."""
+    if not draft.in_line or draft.lacks == lacks:
+        return
+    draft.lacks = lacks
+    for lack in lacks:
+        draft.tell("waits", party_id=lack.party_id, reason=lack.what)
 
 
 def _resolve_doubt(draft: Draft, member: Member) -> None:

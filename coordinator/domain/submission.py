@@ -10,11 +10,12 @@ from datetime import datetime
 from typing import Any, cast
 
 from coordinator.domain.deployment import Trained, predict_dsl, trained
+from coordinator.domain.line import misfits
 from coordinator.domain.planned import plan_of
 from coordinator.domain.planning import checked_plan
 from coordinator.domain.ports import Agents, Clock, Store, Tx
 from coordinator.domain.records import Job, JobKind, Submitted
-from coordinator.domain.state import Changes
+from coordinator.domain.state import Changes, JobPlan
 from coordinator.domain.step import begin, next_due
 from federation.errors import (
     InvalidJob,
@@ -149,10 +150,22 @@ class Submission:
         async with self._store.begin() as tx:
             keys = {party_id: await _key(tx, party_id) for party_id in record.party_ids}
             plan, inherited = await plan_of(tx, job, record, tasks)
+            self._check_fits(plan)
             changes = begin(record, plan, keys, record.created_ms, inherited.outputs)
             await tx.jobs.add(changes.state, changes.orders)
             await inherited.copy(tx, changes.state)
         return changes
+
+    def _check_fits(self, plan: JobPlan) -> None:
+        """See that every party lends enough for the job at all.
+
+        Raises:
+            InvalidJob: a sentence for each that does not.
+        """
+        lent = {party_id: self._agents.capacity(party_id) for party_id in plan.claims}
+        if sentences := misfits(plan, lent):
+            path = f"{CONF}.job_parameters.task_cores"
+            raise InvalidJob([Problem(path, sentence) for sentence in sentences])
 
     async def _model(self, conf: Mapping[str, Any]) -> Trained:
         home = conf["job_parameters"]

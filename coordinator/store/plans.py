@@ -15,6 +15,7 @@ def plan_to_json(plan: JobPlan) -> Json:
     return {
         "digest": plan.digest.hex(),
         "cores": plan.cores,
+        "claims": dict(plan.claims),
         "parallelism": plan.parallelism,
         "auto_retries": plan.auto_retries,
         "retry_delay_ms": plan.retry_delay_ms,
@@ -29,6 +30,7 @@ def plan_from_json(value: Json) -> JobPlan:
         tasks=tuple(_task_from_json(task) for task in value["tasks"]),
         digest=bytes.fromhex(value["digest"]),
         cores=value["cores"],
+        claims=value.get("claims", {}),
         parallelism=value["parallelism"],
         auto_retries=value["auto_retries"],
         retry_delay_ms=value["retry_delay_ms"],
@@ -55,6 +57,7 @@ def _task_to_json(task: PlannedTask) -> Json:
         "data_outputs": list(task.data_outputs),
         "model_outputs": list(task.model_outputs),
         "cache_outputs": list(task.cache_outputs),
+        "timeout_ms": task.timeout_ms,
         "seats": [_seat_to_json(seat) for seat in task.seats],
     }
 
@@ -68,6 +71,7 @@ def _task_from_json(value: Json) -> PlannedTask:
         data_outputs=tuple(value["data_outputs"]),
         model_outputs=tuple(value["model_outputs"]),
         cache_outputs=tuple(value["cache_outputs"]),
+        timeout_ms=value.get("timeout_ms"),
         seats=tuple(_seat_from_json(seat) for seat in value["seats"]),
     )
 

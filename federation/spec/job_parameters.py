@@ -7,7 +7,7 @@ Source: FATE-Flow 1.2 to 1.11, job_parameters and job default settings.
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -39,6 +39,8 @@ class JobParameters:
         task_parallelism: tasks of the job that may run side by side.
         computing_partitions: into how many parts a party may split its work.
         auto_retries: how often a failed task is tried again.
+        timeout_s: of the whole job, from its start.
+        task_timeouts_s: of each attempt of a component, for those that have one of their own.
     """
 
     job_type: JobType = JobType.TRAIN
@@ -51,6 +53,7 @@ class JobParameters:
     auto_retries: int = 0
     auto_retry_delay_s: float = 1.0
     timeout_s: float = 259_200.0
+    task_timeouts_s: Mapping[str, float] = field(default_factory=dict)
     user: str = ""
 
 
@@ -107,6 +110,18 @@ def _inheritance(findings: Findings, value: object, path: Path) -> Inheritance |
     return Inheritance(job_id, components) if job_id and components else None
 
 
+def _task_timeouts(findings: Findings, value: object, path: Path) -> dict[str, float]:
+    """`{component: {"timeout": seconds}}`; other settings of tasks are ignored, as unknown are."""
+    timeouts: dict[str, float] = {}
+    for name, settings in findings.object_at(value, path).items():
+        given = settings.get("timeout") if isinstance(settings, Mapping) else None
+        if given is not None:
+            read = _number(1, _LONGEST_TIME_S)(findings, given, (*path, name, "timeout"))
+            if read is not None:
+                timeouts[name] = read
+    return timeouts
+
+
 def _number(least: int, most: int) -> _Read:
     def read(findings: Findings, value: object, path: Path) -> float | None:
         number = _as_number(value)
@@ -158,5 +173,6 @@ _FIELDS: Mapping[str, tuple[str, _Read]] = {
     "auto_retries": ("auto_retries", _whole(0, 1_000)),
     "auto_retry_delay": ("auto_retry_delay_s", _number(0, 86_400)),
     "timeout": ("timeout_s", _number(1, _LONGEST_TIME_S)),
+    "task_conf": ("task_timeouts_s", _task_timeouts),
     "user": ("user", _text),
 }

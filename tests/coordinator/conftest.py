@@ -20,7 +20,7 @@ from coordinator.domain.deployment import Models
 from coordinator.domain.jobs import Jobs
 from coordinator.domain.parties import Parties
 from coordinator.domain.ports import wall_clock
-from coordinator.domain.records import PartyRecord
+from coordinator.domain.records import Capacity, PartyRecord
 from coordinator.domain.tables import Tables
 from coordinator.domain.tags import Tags
 from coordinator.domain.tracking import Tracking
@@ -118,6 +118,7 @@ class ScriptedAgents:
         failing: why a component fails.
         refusing: why a party refuses every job.
         slow: parties that do not answer whether they take part.
+        lent: what parties lend to jobs, where it is not more than anybody asks for.
         uploads: bytes that were streamed to parties, by `namespace.name` they became.
     """
 
@@ -130,6 +131,7 @@ class ScriptedAgents:
         self.failing: dict[str, Reason] = {}
         self.refusing: dict[str, Reason] = {}
         self.slow: set[str] = set()
+        self.lent: dict[str, Capacity] = {}
         self.spooled: dict[str, bytes] = {}
         self.tables: dict[tuple[str, str], bytes] = {}
         self._seq: dict[str, int] = {}
@@ -187,6 +189,9 @@ class ScriptedAgents:
         rows = lines[1:] if args["limit"] < 0 else lines[1 : 1 + args["limit"]]
         for line in [*(lines[:1] if args["head"] else ()), *rows]:
             yield line
+
+    def capacity(self, party_id: str) -> Capacity | None:
+        return self.lent.get(party_id, Capacity(1_000, 1_000))
 
     def wake(self, party_ids: Collection[str]) -> None:
         task = asyncio.get_running_loop().create_task(self._work())
@@ -332,6 +337,7 @@ class LiveCoordinator:
         for said in (agents.missing, agents.away, agents.busy, agents.slow):
             said.clear()
         agents.failing.clear()
+        agents.lent.clear()
         agents.refusing.clear()
 
     def await_status(self, job_id: str, status: str, *, task: str) -> None:

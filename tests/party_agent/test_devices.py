@@ -2,7 +2,7 @@
 
 import asyncio
 
-from party_agent.devices import Gpus, Slots, slots_of
+from party_agent.devices import Gpus, Slots, lent_of, slots_of
 
 
 async def settle() -> None:
@@ -74,6 +74,8 @@ def test_a_task_gets_the_gpu_that_fewest_use() -> None:
         assert none is None
 
 
-def test_there_are_more_turns_than_cores() -> None:
-    assert all(slots_of(0, cores) > cores for cores in (1, 2, 64))
+def test_a_job_that_got_its_cores_finds_its_turns() -> None:
+    assert lent_of(0) >= 20
+    assert lent_of(3) == 3
+    assert all(slots_of(0, lent) >= lent for lent in (1, 20, 64))
     assert slots_of(3, 64) == 3

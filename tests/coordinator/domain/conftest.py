@@ -12,7 +12,7 @@ import pytest_asyncio
 
 from coordinator.domain.jobs import Jobs
 from coordinator.domain.ports import Tx
-from coordinator.domain.records import Job, PartyRecord
+from coordinator.domain.records import Capacity, Job, PartyRecord
 from coordinator.domain.state import Changes, JobPlan, PlannedSeat, PlannedTask, Source
 from coordinator.domain.step import begin
 from coordinator.store import SqlStore, open_store
@@ -144,6 +144,8 @@ class ScriptedAgents:
     Attributes:
         away: parties whose agents do not answer.
         failing: components that fail so many times.
+        lent: what parties lend to jobs, where it is not more than anybody asks for.
+        idle, hanging: components that never start, or never end.
         refusing: why a party refuses every job.
         answers: what a call of a method answers.
     """
@@ -153,9 +155,11 @@ class ScriptedAgents:
         self.jobs: Jobs | None = None
         self.away: set[str] = set()
         self.missing: set[str] = set()
+        self.lent: dict[str, Capacity | None] = {}
         self.failing: dict[str, int] = {}
         self.refusing: dict[str, Reason] = {}
         self.idle: set[str] = set()
+        self.hanging: set[str] = set()
         self.answers: dict[str, Any] = {}
         self.asked: list[tuple[str, str, Mapping[str, Any]]] = []
         self.streamed = b""
@@ -195,6 +199,9 @@ class ScriptedAgents:
     ) -> AsyncIterator[bytes]:
         self.asked.append((party_id, method, args))
         yield b"id,x\n"
+
+    def capacity(self, party_id: str) -> Capacity | None:
+        return self.lent.get(party_id, Capacity(1_000, 1_000))
 
     def wake(self, party_ids: Collection[str]) -> None:
         self.woken.update(party_ids)
@@ -276,6 +283,8 @@ class ScriptedAgents:
             "role": task.role,
         }
         started = TaskStarted(**common, pid=1, time_ms=NOW + 1)
+        if task.component in self.hanging:
+            return [started]
         if self.failing.get(task.component, 0) > 0:
             self.failing[task.component] -= 1
             why = Reason(code="data_problem", message="label has a NaN")

@@ -39,7 +39,9 @@ def test_limits_come_from_the_job_parameters(dsl: Json, conf: Json, agents: Any)
     limits = {"task_cores": 2, "task_parallelism": 3, "timeout": 60, "auto_retry_delay": 0.5}
     conf["job_parameters"]["common"] |= limits
     plan = plan_of(dsl, conf, agents.catalogue())
-    assert (plan.cores, plan.parallelism) == (6, 3)
+    assert (plan.cores, plan.parallelism) == (2, 3)
+    # An arbiter's seat needs none, as FATE counts.
+    assert plan.claims == {"9999": 6, "10000": 6}
     assert (plan.timeout_ms, plan.retry_delay_ms) == (60_000, 500)
 
 

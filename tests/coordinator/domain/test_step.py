@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from coordinator.domain.draft import overall
 from coordinator.domain.events import (
+    Admitted,
     AgentLost,
     AgentUp,
     Event,
@@ -151,6 +152,9 @@ class World:
         if isinstance(event, Told) and is_stale(before, event):
             assert changes == Changes(before)
         self.check()
+        if self.state.in_line and event != Admitted():
+            started = self.happen(Admitted())
+            return replace(started, orders=(*changes.orders, *started.orders))
         return changes
 
     def send(self, orders: tuple[Outgoing, ...]) -> None:

@@ -6,7 +6,15 @@ from dataclasses import replace
 
 import pytest
 
-from coordinator.domain.events import AgentLost, Event, RerunAsked, StopAsked, Told
+from coordinator.domain.events import (
+    Admitted,
+    AgentLost,
+    Event,
+    Held,
+    RerunAsked,
+    StopAsked,
+    Told,
+)
 from coordinator.domain.records import (
     Invite,
     JobFilter,
@@ -15,6 +23,7 @@ from coordinator.domain.records import (
     PartyRecord,
     Task,
     TaskFilter,
+    Waiting,
 )
 from coordinator.domain.state import Changes, JobState, Outgoing
 from coordinator.domain.step import step
@@ -67,11 +76,12 @@ async def load(store: SqlStore, job_id: str) -> JobState:
     return state
 
 
-def ready(job_id: str = JOB) -> tuple[Told, Told]:
+def ready(job_id: str = JOB) -> tuple[Told, Told, Admitted]:
     params = {"reader/guest": {"alpha": 0.5, "fixed": True}}
     return (
         Told("9999", JobReady(job_id=job_id, epoch=0, offer=b"\0g", params=params)),
         Told("10000", JobReady(job_id=job_id, epoch=0, offer=b"\0h")),
+        Admitted(),
     )
 
 
@@ -111,7 +121,9 @@ async def test_every_step_is_read_as_it_was_kept(store: SqlStore, make_job: Make
     job_id = await add(store, make_job())
     state = make_job().state
     events: list[Event] = [
-        *ready(),
+        *ready()[:2],
+        Held((Waiting("10000", "cores", "party_busy"),)),
+        Admitted(),
         AgentLost("10000"),
         StopAsked(Status.CANCELED, Reason(code="s", message="s")),
     ]
