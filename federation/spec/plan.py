@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from federation.spec.catalogue import Catalogue, ModuleDecl
 from federation.spec.documents import JsonObject
-from federation.spec.dsl import READER, ComponentNode, Dsl, Outputs, PortRef
+from federation.spec.dsl import READER, SERVING, ComponentNode, Dsl, Outputs, PortRef
 from federation.spec.job import JobSpec
 from federation.spec.party import Party, Role
 
@@ -49,7 +49,7 @@ class PlannedTask:
             the arbiter of a training learns from them that it is one.
         data: per data slot, the outputs that this seat has; models and caches likewise.
         depends: components that must have succeeded before.
-        table: for a Reader, what it reads.
+        table: for a Reader, what it reads; for a Serving, where it looks features up.
     """
 
     component: str
@@ -124,7 +124,7 @@ def _tasks(
         for index, party_id in enumerate(job.conf.roles.get(role, ())):
             seat = Party(role, party_id)
             params = job.conf.parameters_of(owner, seat).values
-            table = find_table(params) if declaration.module == READER else None
+            table = find_table(params) if declaration.module in (READER, SERVING) else None
             yield replace(common, seat=seat, index=index, params=params, table=table)
 
 
