@@ -1,8 +1,9 @@
 """How the guest learns what the hosts' bins tell about its labels, and hosts learn nothing of them.
 
-The guest encrypts a word for the class of each row and sends them in the common order of rows. A
-host adds up the words of each bin and sends back how many rows a bin has and the sums, behind new
-randomness; the guest decrypts the sums alone. Where a host wants its fine bins merged, the guest
+The guest encrypts the class of each row, 1 in the slot of its class (`packing` of the crypto
+kernels), in the common order of rows. A host adds up the rows of each bin and sends back how many
+there are and the encrypted sums, many in one ciphertext and behind new randomness; the guest
+decrypts the sums alone. Where a host wants its fine bins merged, the guest
 does so by the host's rules and answers which fine bins belong together.
 """
 
@@ -19,11 +20,11 @@ from federation.components.features.binning.edges import Bins
 from federation.components.features.binning.evidence import Counts, Evidence
 from federation.components.features.binning.letters import HostBins, Start, Wish
 from federation.components.features.binning.merging import Merging
-from federation.components.features.binning.packing import Words
 from federation.components.features.binning.params import HeteroBinningParams, OptimalBinningParam
 from federation.components.linear.letters import UnfitLetter
-from federation.crypto import Encrypted, PrivateKey, generate_keypair
-from federation.errors import PartyRefused
+from federation.crypto import Encrypted, PrivateKey, PublicKey, generate_keypair
+from federation.crypto.packing import Slots
+from federation.errors import BadCiphertext, FixedPointOverflow, PartyRefused
 from federation.spec.party import Party
 from federation.tables.table import Vector
 
@@ -57,6 +58,20 @@ class HostColumn:
     metric: Vector | None = None
 
 
+def lanes_of(rows: int, classes: int, key: PublicKey) -> list[Slots]:
+    """How classes but the first lie in plaintexts: 1 in the slot of a row's class.
+
+    More classes than a plaintext has room for go into further ciphertexts, called lanes.
+
+    Raises:
+        PackingOverflow: so many rows do not fit even one slot.
+    """
+    room = Slots.for_sums(1, largest=1, terms=rows, precision=0).fits_in(key)
+    told = classes - 1
+    counts = [min(room, told - first) for first in range(0, told, room)]
+    return [Slots.for_sums(count, largest=1, terms=rows, precision=0) for count in counts]
+
+
 # --- the guest -----------------------------------------------------------------------------------
 
 
@@ -82,13 +97,21 @@ async def ask(
     )
     ch.keyring.add(public)
     await ch.hosts.send("public_key", public)
-    words = Words.of(len(places), len(classes), public.bits)
-    lanes = words.written(places[common.order])
-    labels = [await asyncio.to_thread(public.encrypt_ints, lane) for lane in lanes]
+    lanes = lanes_of(len(places), len(classes), public)
+    labels = await asyncio.to_thread(_encrypted, places[common.order], lanes, public)
     await ch.hosts.send("labels", labels)
-    guest = _Guest(p, words, private, len(places), classes)
+    guest = _Guest(p, lanes, private, len(places), classes)
     found = await asyncio.gather(*(guest.learn(peer) for peer in ch.hosts))
     return {peer.party: columns for peer, columns in zip(ch.hosts, found, strict=True)}
+
+
+def _encrypted(places: Bins, lanes: list[Slots], key: PublicKey) -> list[Encrypted]:
+    """The class of each row, for each lane shape (n,)."""
+    ends = np.cumsum([slots.count for slots in lanes]).tolist()
+    return [
+        slots.encrypt(key, (places[:, np.newaxis] == 1 + np.arange(end - slots.count, end)) * 1)
+        for slots, end in zip(lanes, ends, strict=True)
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +119,7 @@ class _Guest:
     """What the guest needs to read hosts' sums."""
 
     p: HeteroBinningParams
-    words: Words
+    lanes: list[Slots]
     private: PrivateKey
     rows: int
     classes: Vector
@@ -104,12 +127,13 @@ class _Guest:
     async def learn(self, host: Peer) -> list[HostColumn]:
         bins: HostBins = await host.receive("bins")
         count = len(bins.rows)
-        lanes = self.words.lanes if count else 0
-        bins.check(host.party, self.rows, lanes, self.words.groups(count))
+        bins.check(host.party, self.rows, len(self.lanes) if count else 0)
         if not count:
             return []
-        plain = [await asyncio.to_thread(self.private.decrypt_ints, lane) for lane in bins.sums]
-        counted = self.words.counts(plain, count)
+        try:
+            counted = await asyncio.to_thread(self._opened, bins.sums, count)
+        except (FixedPointOverflow, BadCiphertext):
+            raise UnfitLetter("bins", host.party) from None
         events = np.vstack([bins.rows - counted.sum(axis=0), counted])
         if (events < 0).any():
             raise UnfitLetter("bins", host.party)
@@ -130,6 +154,14 @@ class _Guest:
             evidence = [Evidence.of(one, rows, adjustment) for one in by_label]
             found.append(HostColumn(place, evidence, metric))
         return found
+
+    def _opened(self, sums: list[Encrypted], count: int) -> Counts:
+        """Rows of each class but the first in each of `count` bins, shape (classes - 1, count)."""
+        lines = [
+            lane.opened(self.private, part, (count,)).T
+            for lane, part in zip(self.lanes, sums, strict=True)
+        ]
+        return np.vstack(lines).astype(np.int64)
 
     async def _merge(self, host: Peer, bins: HostBins, events: Counts) -> list[Counts | None]:
         """For each column the bin after merging of each fine one, -1 for missing; None if none."""
@@ -194,13 +226,13 @@ async def answer(
     count = len(common.order)
     if start.classes < 2:
         raise UnfitLetter("start", ch.guest.party)
-    words = Words.of(count, start.classes, key.bits)
-    if len(labels) != words.lanes or any(lane.shape != (count,) for lane in labels):
+    lanes = lanes_of(count, start.classes, key)
+    if len(labels) != len(lanes) or any(lane.shape != (count,) for lane in labels):
         raise UnfitLetter("labels", ch.guest.party)
     told = [] if p.skip_static or p.local_only else columns
     if any(((c.rows > 0) & (c.rows < p.least_bin_rows)).any() for c in told):
         raise BinTooSmall(p.least_bin_rows)
-    sums = await asyncio.to_thread(_sums, told, common, words, labels)
+    sums = await asyncio.to_thread(_sums, told, common, lanes, labels)
     letter = _letter(told, sums, p)
     await ch.guest.send("bins", letter)
     if letter.wish is None:
@@ -209,7 +241,7 @@ async def answer(
 
 
 def _sums(
-    columns: list[BinnedColumn], common: RowOrder, words: Words, labels: list[Encrypted]
+    columns: list[BinnedColumn], common: RowOrder, lanes: list[Slots], labels: list[Encrypted]
 ) -> list[Encrypted]:
     """Of each lane the sums of labels in all bins of all columns, packed."""
     if not columns:
@@ -217,8 +249,11 @@ def _sums(
     ends = np.cumsum([column.width for column in columns])
     buckets = [c.bins[common.order] + end - c.width for c, end in zip(columns, ends, strict=True)]
     picks = np.tile(np.arange(len(common.order)), len(columns))
-    together = np.concatenate(buckets)
-    return [words.packed(lane.bucket_sums(together, int(ends[-1]), picks)) for lane in labels]
+    together, count = np.concatenate(buckets), int(ends[-1])
+    return [
+        slots.joined(lane.bucket_sums(together, count, picks))
+        for slots, lane in zip(lanes, labels, strict=True)
+    ]
 
 
 def _letter(columns: list[BinnedColumn], sums: list[Encrypted], p: HeteroBinningParams) -> HostBins:

@@ -4,7 +4,7 @@ Edges are quantiles, steps of one width, single values, or given (`edges`), or f
 the label (`merging`). Weight of evidence and information value stand in `evidence`. Rows come out
 with columns as bin numbers, or at the guest as weights of evidence.
 
-Hosts add up the guest's encrypted labels bin by bin (`exchange`, `packing`). Learns: the guest, of
+Hosts add up the guest's encrypted labels bin by bin (`exchange`). Learns: the guest, of
 each host column known by its place alone, how many rows each bin has and how many of them have
 which label, but neither edges nor which row is where; so it is told about single rows where a bin
 has one, unless least_bin_rows forbids. A host learns how many rows and classes there are and, for

@@ -45,7 +45,7 @@ class HostBins(Payload):
             column has missing values.
         missing: shape (c,), 1 where the last bin holds the missing values.
         rows: shape (b,), rows in each bin.
-        sums: for each lane of `Words` the packed sums of the labels in each bin.
+        sums: for each lane the sums of the labels in each bin, joined.
         wish: how to merge; None where no column is to be.
     """
 
@@ -57,18 +57,17 @@ class HostBins(Payload):
     sums: list[Encrypted]
     wish: Wish | None
 
-    def check(self, party: Party, rows: int, lanes: int, groups: int) -> None:
+    def check(self, party: Party, rows: int, lanes: int) -> None:
         """Refuse what does not fit together.
 
         Args:
             rows: of the table.
             lanes: ciphertext lines there should be.
-            groups: ciphertexts of each.
 
         Raises:
             UnfitLetter: it does not.
         """
-        if not (self._is_formed() and self._counts(rows) and self._is_counted(lanes, groups)):
+        if not (self._is_formed() and self._counts(rows) and len(self.sums) == lanes):
             raise UnfitLetter("bins", party)
 
     def _is_formed(self) -> bool:
@@ -90,9 +89,6 @@ class HostBins(Payload):
             return False
         return all(int(self.rows[part].sum()) == rows for part in self.parts)
 
-    def _is_counted(self, lanes: int, groups: int) -> bool:
-        return len(self.sums) == lanes and all(part.shape == (groups,) for part in self.sums)
-
     @property
     def parts(self) -> list[slice]:
         """Where the bins of each column stand."""
@@ -104,7 +100,7 @@ class HostBins(Payload):
 BINNING_MESSAGES = (
     Message("start", (GUEST, HOST), Start, "whether sums are asked for, a digest of the ids"),
     Message("public_key", (GUEST, HOST), PublicKey, "of the guest, for this task"),
-    Message("labels", (GUEST, HOST), list[Encrypted], "the class of each row, a word a lane"),
+    Message("labels", (GUEST, HOST), list[Encrypted], "the class of each row, for each lane"),
     Message("bins", (HOST, GUEST), HostBins, "rows and encrypted labels summed by bin"),
     Message("merged", (GUEST, HOST), np.ndarray, "for each fine bin the bin it has become part of"),
 )

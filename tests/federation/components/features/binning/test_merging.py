@@ -1,4 +1,4 @@
-"""Which fine bins become one, how counts are packed, and where columns are cut."""
+"""Which fine bins become one, and where columns are cut."""
 
 import numpy as np
 import pytest
@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from federation.components.features.binning.edges import binned, bucket_edges, quantile_edges
 from federation.components.features.binning.evidence import Evidence
+from federation.components.features.binning.exchange import lanes_of
 from federation.components.features.binning.merging import Merging
-from federation.components.features.binning.packing import Words
 from federation.components.features.binning.params import MERGED_BY, OptimalBinningParam
 from federation.crypto import generate_keypair
 
@@ -60,30 +60,12 @@ def test_merging_bins_never_adds_information() -> None:
     assert 0 < Evidence.of(events, rows, 0.5).iv <= fine.iv
 
 
-@given(st.integers(2, 90), st.integers(1, 60))
-@settings(max_examples=5, deadline=None)
-def test_packed_sums_are_the_counts(classes: int, buckets: int) -> None:
-    draw = np.random.default_rng(classes)
-    places, bins = draw.integers(0, classes, 40), draw.integers(0, buckets, 40)
-    public, private = generate_keypair("ou", 2048)
-    words = Words.of(40, classes, public.bits)
-    packed = [
-        words.packed(public.encrypt_ints(lane).bucket_sums(bins, buckets))
-        for lane in words.written(places)
-    ]
-    assert {len(lane) for lane in packed} == {words.groups(buckets)}
-    counts = words.counts([private.decrypt_ints(lane) for lane in packed], buckets)
-    plain = np.zeros((classes, buckets), dtype=int)
-    np.add.at(plain, (places, bins), 1)
-    np.testing.assert_array_equal(counts, plain[1:])
-
-
-def test_a_plaintext_holds_many_sums_and_more_classes_than_fit_take_more_words() -> None:
-    few = Words.of(30_000, 2, 2048)
-    assert (few.lanes, few.width, few.slots) == (1, 15, 41)
-    many = Words.of(30_000, 100, 2048)
-    assert many.lanes == 3
-    assert many.lanes * many.per_lane >= 99
+def test_more_classes_than_a_plaintext_has_room_for_take_more_of_them() -> None:
+    public, _ = generate_keypair("ou", 2048)
+    assert [slots.count for slots in lanes_of(30_000, 2, public)] == [1]
+    many = [slots.count for slots in lanes_of(30_000, 100, public)]
+    assert len(many) > 1
+    assert sum(many) == 99
 
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=60), st.integers(2, 12))
