@@ -10,7 +10,7 @@ from pathlib import Path
 
 import aiohttp
 
-from federation.crypto import kernels
+from federation.crypto import curve25519, kernels
 from federation.errors import TripactError
 from federation.wire.identity import Identity, fingerprint
 from federation.wire.session import Session
@@ -39,6 +39,7 @@ def examine(home: Path, coordinator: str | None = None) -> Iterator[Finding]:
     yield _tried("versions", _versions)
     yield _tried("session crypto", _agree)
     yield _tried("kernels", _kernels)
+    yield _tried("curve", _curve)
     if not home.exists():
         yield Finding("home", False, f"{home} does not exist; party-agent join makes it")
     else:
@@ -63,6 +64,12 @@ def _kernels() -> str:
     """How ciphertexts are counted here, and why so."""
     found = kernels.status()
     return f"{found.path} on {found.threads} threads: {found.reason}"
+
+
+def _curve() -> str:
+    """How points of Curve25519 are multiplied here, and why so."""
+    path, reason = curve25519.status()
+    return f"{path}: {reason}"
 
 
 def _versions() -> str:

@@ -27,6 +27,8 @@ from federation.errors import LocalAgentFailed, PartyNotConnected, TooManyLocalP
 log = structlog.get_logger(__name__)
 
 CODE_VARIABLE = "TRIPACT_JOIN_CODE"
+PASSED_ON = ("TRIPACT_KERNELS",)
+"""Settings of ours that agents take from the coordinator's environment; all others are its own."""
 CODE_VALID_S = 120
 RUNNING_ALREADY = 75
 LOCK_FILE = "lock"
@@ -127,7 +129,11 @@ class LocalAgents:
             raise TooManyLocalParties(party_id, self._plan.most)
         home = self._plan.home(party_id)
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("TRIPACT_")}
+        environment = {
+            name: value
+            for name, value in os.environ.items()
+            if name in PASSED_ON or not name.startswith("TRIPACT_")
+        }
         if not ((home / JOINED_FILE).exists() and await self._parties.key(party_id)):
             environment[CODE_VARIABLE] = await self._parties.invite(
                 party_id, CODE_VALID_S, replace=True

@@ -84,6 +84,22 @@ async def test_the_code_is_in_the_environment_and_not_on_the_command_line(
     starting.cancel()
 
 
+async def test_of_our_settings_only_the_choice_of_kernels_is_handed_on(
+    make: Make, tmp_path: Path, until: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRIPACT_KERNELS", "portable")
+    monkeypatch.setenv("TRIPACT_DATABASE", "sqlite:///mine.db")
+    starting = asyncio.ensure_future(make(AGENT).start("777"))
+    ours = {
+        name: value
+        for name, value in (await seen(tmp_path, "777", until))["environment"].items()
+        if name.startswith("TRIPACT_")
+    }
+    assert set(ours) == {"TRIPACT_KERNELS", "TRIPACT_JOIN_CODE"}
+    assert ours["TRIPACT_KERNELS"] == "portable"
+    starting.cancel()
+
+
 async def test_an_agent_that_links_has_arrived(
     make: Make, tmp_path: Path, until: Any, door: Any
 ) -> None:
