@@ -32,6 +32,7 @@ from coordinator.domain.records import (
     UploadRequest,
     Waiting,
 )
+from coordinator.domain.resources import Holding, Survey, holdings_of, survey
 from coordinator.domain.revision import revise
 from coordinator.domain.state import Changes, JobState
 from coordinator.domain.step import next_due, step
@@ -254,6 +255,18 @@ class Jobs:
     async def waiting_for(self, job_id: str) -> tuple[Waiting, ...]:
         """What an unfinished job waits for now, and what to do."""
         return (await self.get(job_id)).waiting_for
+
+    async def survey(self) -> Survey:
+        """What running jobs hold of what parties lend, and who waits."""
+        return await survey(self._store, self._agents)
+
+    async def holdings(self, job_id: str) -> tuple[Job, list[Holding]]:
+        """A job, and what it holds while it runs.
+
+        Raises:
+            JobNotFound: there is none.
+        """
+        return await holdings_of(self._store, job_id)
 
     # --- what happens ----------------------------------------------------------------------------
 

@@ -52,7 +52,6 @@ REFUSED = {
     "provider/register": _ONE_PROVIDER,
     "provider/registry/get": _ONE_PROVIDER,
     "provider/update": _ONE_PROVIDER,
-    "resource/return": "a job returns its resources by itself when it ends",
     "server/reload": "settings are read once, when the coordinator starts",
     "service/query": "there is no registry of services",
     "service/registry": "there is no registry of services",

@@ -1,4 +1,4 @@
-"""What there is: components, providers, servers, resources, keys; tables looked into; log lines."""
+"""What there is: components, providers, servers, keys; tables looked into; log lines."""
 
 import io
 import tarfile
@@ -11,7 +11,6 @@ from aiohttp import web
 from coordinator.api.dialect import Route
 from coordinator.api.fateflow.routes_data import FATE_VERSION
 from coordinator.api.keys import JOBS, PARTIES, PUBLIC_URL, TABLES, TRACKING
-from coordinator.domain.records import JobFilter
 from federation.errors import BadRequest, NotFound
 from federation.fateflow import archive
 from federation.fateflow.envelope import reply
@@ -26,11 +25,9 @@ from federation.fateflow.reading import (
 from federation.fateflow.seats import party_of, role_of
 from federation.spec.catalogue import ModuleDecl
 from federation.spec.findings import shown_path
-from federation.spec.job import read_job
 from federation.spec.job_parameters import JobParameters
 from federation.spec.party import Role
 from federation.spec.schema_problems import schema_problems, validator_of
-from federation.spec.status import Status
 
 PROVIDER = "tripact"
 SHOWN_ROWS = 100
@@ -159,27 +156,6 @@ async def job_defaults(_: web.Request) -> web.Response:
     )
 
 
-async def resources(request: web.Request) -> web.Response:
-    """What running jobs asked for; what a party's machine has is the party's to tell."""
-    running = await request.app[JOBS].find(JobFilter(status=(Status.RUNNING,)))
-    rows = []
-    for job in running:
-        asked = read_job(job.dsl, job.conf).conf.job_parameters
-        cores = asked.task_cores * asked.task_parallelism
-        rows += [
-            {
-                "job_id": job.job_id,
-                "role": seat.role.value,
-                "party_id": seat.party_id,
-                "core": cores,
-                "memory": 0,
-            }
-            for seat in job.seats
-        ]
-    engine = {"f_engine_name": "TRIPACT", "f_engine_type": "computing", "f_cores": None}
-    return reply({"use_resource_job": rows, "computing_engine_resource": engine})
-
-
 async def public_key(request: web.Request) -> web.Response:
     """The public key of a party that joined, in hex."""
     body = await read_body(request)
@@ -305,7 +281,6 @@ ROUTES = (
     Route("info/common", common, "Where the coordinator is"),
     Route("info/version", common, "Where the coordinator is"),
     Route("info/party/{party}", party, "A party that joined"),
-    Route("resource/query", resources, "What running jobs asked for"),
     Route("key/query", public_key, "A party's public key", {"party_id*": "number or text"}),
     Route("table/preview", preview, "First rows of a table", {**_TABLE, "limit": "number"}),
     Route("table/download", download, "A table as tar.gz", {**_TABLE, "head": "flag"}, gives=_FILE),

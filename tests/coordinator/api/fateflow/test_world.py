@@ -59,7 +59,7 @@ def test_running_jobs_say_what_they_asked_for(live: Any, lr_dsl: Any, lr_conf: A
     assert {(row["role"], row["core"]) for row in mine} == {
         ("guest", 4),
         ("host", 4),
-        ("arbiter", 4),
+        ("arbiter", 0),
     }
 
 
