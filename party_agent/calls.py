@@ -14,11 +14,9 @@
 Rows, models, logs and ledgers are shown, and uploads taken, as far as the policy allows.
 """
 
-import hashlib
-import os
 import tempfile
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +36,10 @@ from party_agent.models import ModelName, Models
 from party_agent.plain import json_like
 from party_agent.policy import Ask, Rules
 from party_agent.runner import Runner
+from party_agent.serving import ServingDesk
+from party_agent.serving.desk import Service
+from party_agent.serving.fate import batch_inference, inference
+from party_agent.spool import spool
 from party_agent.streams import CHUNK_BYTES, Stream
 from party_agent.tables import TableStore
 
@@ -179,18 +181,8 @@ class Calls:
         upload = _Upload.model_validate(args)
         self._desk.rules.check_any("upload")
         path = self._desk.home.spool / upload.upload_id
-        digest, size = hashlib.sha256(), 0
-        try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with os.fdopen(descriptor, "wb") as file:
-                while chunk := await stream.read():
-                    file.write(chunk)
-                    digest.update(chunk)
-                    size += len(chunk)
-        except BaseException:
-            path.unlink(missing_ok=True)
-            raise
-        return {"size_bytes": size, "sha256": digest.hexdigest()}
+        spooled = await spool(path, stream.blocks())
+        return asdict(spooled)
 
     async def _rows(self, args: dict[str, Any], _: Stream) -> Any:
         asked = _Rows.model_validate(args)

@@ -22,7 +22,7 @@ from federation.errors import (
 from federation.spec.orders import PrepareJob, Reason, TaskBrief
 from party_agent.peers import Peers
 from party_agent.plain import json_like
-from party_agent.policy import Ask, Rules
+from party_agent.policy import Ask, Rules, check_file
 from party_agent.tables import TableStore
 from party_agent.tables.upload import SPOOL
 
@@ -117,15 +117,11 @@ class Checks:
         upload = upload_of(params)
         into = f"{upload.into.namespace}/{upload.into.name}"
         yield from self._against(Ask("upload", tables=(into,)), brief)
-        if upload.file.startswith(SPOOL) or self.upload_from is None:
+        if upload.file.startswith(SPOOL):
             return
-        path = Path(upload.file).expanduser().resolve()
-        if not any(path.is_relative_to(folder.resolve()) for folder in self.upload_from):
-            refused = PolicyRefused(
-                f"making a table of {upload.file}, a file of this party's machine,",
-                "upload_from of the settings",
-                "name its folder there (party_agent.toml), or upload the file from elsewhere",
-            )
+        try:
+            check_file(upload.file, self.upload_from)
+        except PolicyRefused as refused:
             yield reason_of(refused, brief.component)
 
     def _against(self, ask: Ask, brief: TaskBrief) -> Iterator[Reason]:

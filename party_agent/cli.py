@@ -18,6 +18,7 @@ from federation.program.logs import set_up_logs
 from federation.spec.party import party_id_of
 from federation.wire.identity import fingerprint
 from party_agent.audit import Audit, verify
+from party_agent.gateway.users import Users
 from party_agent.home import Home, Joined
 from party_agent.journal import Journal
 from party_agent.peers import Peers
@@ -35,6 +36,8 @@ cli = typer.Typer(
 )
 policy_cli = typer.Typer(help="Look at what this party allows.", no_args_is_help=True)
 cli.add_typer(policy_cli, name="policy")
+user_cli = typer.Typer(help="Who may come through this party's gateway.", no_args_is_help=True)
+cli.add_typer(user_cli, name="user")
 audit_cli = typer.Typer(help="Look at what left this party.", no_args_is_help=True)
 cli.add_typer(audit_cli, name="audit")
 
@@ -67,11 +70,19 @@ def run(
     orphan_timeout: Annotated[
         float | None, typer.Option(help="Standalone: seconds to outlive the coordinator")
     ] = None,
+    gateway: Annotated[
+        str | None, typer.Option(help="host:port of a door for this party's own users")
+    ] = None,
     config: Config = None,
 ) -> None:
     """Dial the coordinator and serve, until stopped."""
     settings = _settings(
-        config, home=home, tables=tables, standalone=standalone, orphan_timeout_s=orphan_timeout
+        config,
+        home=home,
+        tables=tables,
+        standalone=standalone,
+        orphan_timeout_s=orphan_timeout,
+        gateway=gateway,
     )
     set_up_logs(settings.log_level, settings.log_format)
     try:
@@ -214,6 +225,49 @@ def policy_check(
                 )
                 rules.check(ask)
                 typer.echo(f"allowed: {ask}")
+    except TripactError as error:
+        _fail(error)
+
+
+@user_cli.command(name="add")
+def user_add(
+    name: Annotated[str, typer.Argument(help="Name of the user")],
+    home: HomeOption = None,
+    as_json: Json = False,
+) -> None:
+    """Name a user of the gateway; the secret is shown once."""
+    try:
+        secret = Users(Home(_settings(None, home=home).home).root).add(name)
+    except TripactError as error:
+        _fail(error)
+    if as_json:
+        typer.echo(json.dumps({"name": name, "secret": secret}))
+        return
+    typer.echo(
+        f"{name} may come through the gateway from now on, with this secret:\n\n  {secret}\n"
+    )
+    typer.echo("Send it as Authorization: Bearer SECRET; or with FATE's client, which signs:")
+    typer.echo(f"flow init --ip HOST --port PORT --app-key {name} --secret-key SECRET")
+
+
+@user_cli.command(name="drop")
+def user_drop(
+    name: Annotated[str, typer.Argument(help="Name of the user")], home: HomeOption = None
+) -> None:
+    """Let a user come no more."""
+    try:
+        Users(Home(_settings(None, home=home).home).root).drop(name)
+    except TripactError as error:
+        _fail(error)
+    typer.echo(f"{name} may come no more")
+
+
+@user_cli.command(name="list")
+def user_list(home: HomeOption = None) -> None:
+    """Names of all users of the gateway."""
+    try:
+        for name in sorted(Users(Home(_settings(None, home=home).home).root).secrets()):
+            typer.echo(name)
     except TripactError as error:
         _fail(error)
 

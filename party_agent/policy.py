@@ -39,6 +39,7 @@ import glob
 import json
 import shlex
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -230,6 +231,25 @@ class Rules:
         """
         if not any(rule.what == what for rule in self.policy.allow):
             self.check(Ask(what))
+
+
+def check_file(file: str, folders: Sequence[Path] | None) -> None:
+    """Say no to a table that is made of a file of this machine which its owner did not mean.
+
+    Args:
+        folders: in which such files may be, whatever links lead there; None: anywhere.
+
+    Raises:
+        PolicyRefused: it is in none of them.
+    """
+    path = Path(file).expanduser().resolve()
+    if folders is None or any(path.is_relative_to(folder.resolve()) for folder in folders):
+        return
+    raise PolicyRefused(
+        f"making a table of {file}, a file of this party's machine,",
+        "upload_from of the settings",
+        "name its folder there (party_agent.toml), or upload the file from elsewhere",
+    )
 
 
 def append_grant(path: Path, rule: Rule) -> str:

@@ -13,9 +13,31 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from federation.errors import MalformedMessage
 from federation.program.settings import Sources
+from party_agent.addresses import Address
+
+
+def _an_address(text: str | None) -> str | None:
+    if text:
+        try:
+            Address.parse(text)
+        except MalformedMessage as error:
+            raise ValueError(error.message) from None
+    return text
+
+
+class GatewaySettings(BaseModel):
+    """The party's own door."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    listen: str = Field("", description="host:port; empty: no gateway")
+    open: bool = Field(False, description="serve whoever comes, not only this party's users")
+
+    _address = field_validator("listen")(_an_address)
 
 
 class Settings(BaseModel):
@@ -35,6 +57,9 @@ class Settings(BaseModel):
     upload_from: list[Path] | None = Field(
         None, description="folders of which jobs may make tables; None: standalone any, else none"
     )
+    gateway: GatewaySettings = Field(
+        default_factory=GatewaySettings, description="the party's own door, for its own users"
+    )
     spare_workers: int = Field(2, ge=0, le=64, description="processes that wait for a task")
     backoff_first_s: float = Field(0.05, gt=0, le=60, description="wait before dialing again")
     backoff_most_s: float = Field(2.0, gt=0, le=600, description="the longest such wait")
@@ -46,6 +71,14 @@ class Settings(BaseModel):
     log_format: Literal["auto", "json", "text"] = Field(
         "auto", description="auto: text on a terminal, JSON elsewhere"
     )
+
+    _addresses = field_validator("direct_listen", "direct_address")(_an_address)
+
+    @field_validator("gateway", mode="before")
+    @classmethod
+    def _listen_alone(cls, value: object) -> object:
+        """The environment says where to listen, and nothing else of it."""
+        return {"listen": value} if isinstance(value, str) else value
 
 
 SOURCES = Sources(Settings, "TRIPACT_AGENT_", "party_agent.toml")

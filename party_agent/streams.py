@@ -8,7 +8,7 @@ A mebibyte may be under way at first; whoever takes bytes grants more as it has 
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 
 from federation.errors import CallGivenUp, MalformedMessage
 from federation.wire.frames import Frame, FrameKind
@@ -69,6 +69,15 @@ class Stream:
         self._send(Frame(FrameKind.CREDIT, {"call_id": self.call_id, "bytes": len(chunk)}))
         return chunk
 
+    async def blocks(self) -> AsyncIterator[bytes]:
+        """All bytes, as they come.
+
+        Raises:
+            CallGivenUp: nobody waits for the call any more, or nothing came for a minute.
+        """
+        while chunk := await self.read():
+            yield chunk
+
     async def write(self, data: bytes | memoryview) -> None:
         """Send bytes, as far as the other side has room.
 
@@ -86,8 +95,7 @@ class Stream:
 
     async def write_all(self, pieces: Iterable[bytes]) -> None:
         """Send pieces that are made one by one in another thread, then the end."""
-        remaining = iter(pieces)
-        while (piece := await asyncio.to_thread(next, remaining, None)) is not None:
+        async for piece in in_thread(pieces):
             await self.write(piece)
         self._send(Frame(FrameKind.CHUNK, {"call_id": self.call_id, "last": True}))
 
@@ -103,3 +111,10 @@ class Stream:
                 raise CallGivenUp from None
         if self._given_up:
             raise CallGivenUp
+
+
+async def in_thread(pieces: Iterable[bytes]) -> AsyncIterator[bytes]:
+    """Pieces that are made one by one in another thread."""
+    remaining = iter(pieces)
+    while (piece := await asyncio.to_thread(next, remaining, None)) is not None:
+        yield piece

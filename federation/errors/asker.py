@@ -90,6 +90,12 @@ class NotAStopStatus(BadRequest):
         )
 
 
+class NotAuthenticated(BadRequest):
+    """Whoever asks has not shown who they are."""
+
+    code = "not_authenticated"
+
+
 class PartitionsOutOfRange(BadRequest):
     """A table was asked for with too many or too few partitions."""
 

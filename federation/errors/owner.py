@@ -49,6 +49,19 @@ class JobRefused(PartyRefused):
         )
 
 
+class NotYourParty(PartyRefused):
+    """Somebody asks for what is another party's."""
+
+    code = "not_your_party"
+
+    def __init__(self, party_id: str, asker: str) -> None:
+        super().__init__(
+            f"what party {party_id} has is for its own users: you ask for party {asker}",
+            party_id=party_id,
+            asker=asker,
+        )
+
+
 class PolicyRefused(PartyRefused):
     """No rule of a party's policy allows what was asked, or one refuses it."""
 

@@ -17,6 +17,7 @@ from federation.errors import (
     BadRequest,
     Conflict,
     InvalidInput,
+    NotAuthenticated,
     NotFound,
     PartyRefused,
     TripactError,
@@ -102,6 +103,8 @@ def retcode_of(error: TripactError) -> Retcode:
     """FATE-Flow's code for an error of ours."""
     if "retcode" in error.facts:
         return Retcode(int(str(error.facts["retcode"])))
+    if isinstance(error, NotAuthenticated):
+        return Retcode.AUTHENTICATION_ERROR
     if isinstance(error, PartyRefused):
         return Retcode.PERMISSION_ERROR
     if isinstance(error, Unavailable):

@@ -22,6 +22,7 @@ MOST_FIELD_BYTES = 1024 * 1024
 MOST_NUMBER = 2**53 - 1
 """The largest whole number that every reader of JSON understands the same (RFC 8259, section 6)."""
 BLOCK_BYTES = 256 * 1024
+_BODY: web.RequestKey[bytes] = web.RequestKey("tripact body", bytes)
 BROKEN_FORM = (
     ValueError,
     AssertionError,
@@ -197,7 +198,19 @@ def query_parameters(query: str) -> dict[str, Any]:
     return dict(parse_qsl(query, keep_blank_values=True))
 
 
+async def keep_body(request: web.Request) -> bytes:
+    """The body of a request as it came, which may be read again after this.
+
+    Raises:
+        BadRequest: it is too long.
+    """
+    body = request[_BODY] = await _read_at_most(request, MOST_JSON_BYTES)
+    return body
+
+
 async def _read_at_most(request: web.Request, limit: int) -> bytes:
+    if _BODY in request:
+        return bytes(request[_BODY])
     content = bytearray()
     async for block in request.content.iter_chunked(BLOCK_BYTES):
         content += block

@@ -1,6 +1,5 @@
 """`/v1/data/...`, `/v1/table/...`, `/v1/version/...`."""
 
-from collections.abc import Mapping
 from importlib import metadata
 from typing import Any
 
@@ -13,52 +12,35 @@ from coordinator.domain.records import Job, JobFilter, UploadRequest
 from federation.errors import TripactError
 from federation.fateflow.envelope import Retcode, reply
 from federation.fateflow.reading import (
-    flag_of,
     number_of,
     read_body,
-    read_upload,
     require,
     text_of,
 )
-from federation.fateflow.seats import party_of, role_of
-from federation.spec.party import Party, Role
+from federation.fateflow.seats import party_of
+from federation.fateflow.tables import NO_TABLE, no_table_shown, schema_shown, table_shown
+from federation.fateflow.uploads import upload_asked
+from federation.spec.party import Party
 from federation.spec.status import Status
 
 FATE_VERSION = "1.11.4"
 """The newest FATE-Flow whose `/v1` is spoken here; clients compare it."""
 
-_UPLOAD_PARAMS = (
-    "id_delimiter",
-    "extend_sid",
-    "auto_increasing_sid",
-    "with_meta",
-    "meta",
-    "schema",
-    "partition",
-    "head",
-)
-
 
 async def upload(request: web.Request) -> web.Response:
     """Store a table at a party; rows stream through and are not kept."""
-    form = await read_upload(request)
-    asked = form.parameters
-    named = {**asked, "file": form.filename or asked.get("file")}
-    if named.get("table_name") is None and named.get("name") is not None:
-        named["table_name"] = named["name"]
-    require(named, "namespace", "table_name", "file", "head", "partition")
-    role = role_of(asked) or Role.LOCAL
+    asked = await upload_asked(request)
     wanted = UploadRequest(
-        namespace=text_of(named, "namespace"),
-        name=text_of(named, "table_name"),
-        file=text_of(named, "file"),
-        party_id=party_of(asked) or "0",
-        role=role,
-        drop=flag_of(asked, "drop", default=False),
-        params=upload_params(asked),
+        namespace=asked.namespace,
+        name=asked.name,
+        file=asked.file,
+        party_id=asked.party_id or "0",
+        role=asked.role,
+        drop=asked.drop,
+        params=asked.params,
     )
     try:
-        taken = await request.app[JOBS].submit_upload(wanted, form.content)
+        taken = await request.app[JOBS].submit_upload(wanted, asked.content)
     except TripactError as error:
         error.facts.setdefault("retcode", int(Retcode.EXCEPTION_ERROR))
         raise
@@ -89,25 +71,8 @@ async def _uploaded(request: web.Request, job: Job) -> dict[str, Any]:
             "upload_count": made[0].rows if made else 0,
         },
         "notes": job.description,
-        "schema": _schema_shown(made[0].schema) if made else {},
+        "schema": schema_shown(made[0].schema) if made else {},
     }
-
-
-def upload_params(asked: dict[str, Any]) -> dict[str, Any]:
-    """The fields of an upload conf that the Upload component takes, in their own kinds.
-
-    Old clients send every value as text.
-
-    Raises:
-        WrongArgument: a value is of no kind that makes sense.
-    """
-    params = {name: asked[name] for name in _UPLOAD_PARAMS if asked.get(name) is not None}
-    params["head"] = int(flag_of(asked, "head", default=True))
-    params["partition"] = number_of(asked, "partition", 1)
-    for name in ("extend_sid", "auto_increasing_sid", "with_meta"):
-        if name in params:
-            params[name] = flag_of(asked, name, default=False)
-    return params
 
 
 async def table_info(request: web.Request) -> web.Response:
@@ -119,37 +84,17 @@ async def table_info(request: web.Request) -> web.Response:
     namespace = "" if body.get("namespace") is None else text_of(body, "namespace")
     found = await request.app[TABLES].info(namespace, text_of(body, "table_name"), party_of(body))
     if found is None:
-        nothing = dict.fromkeys(("partition", "schema", "enable", "origin", "extend_sid"))
-        return reply(
-            {
-                "table_name": name,
-                "namespace": body.get("namespace"),
-                "exist": 0,
-                "count": 0,
-                "address": None,
-                **nothing,
-            }
-        )
+        return reply(no_table_shown(body.get("namespace"), name))
     return reply(
-        {
-            "table_name": found.name,
-            "namespace": found.namespace,
-            "exist": 1,
-            "count": found.rows,
-            "partition": found.partitions,
-            "schema": _schema_shown(found.schema),
-            "enable": True,
-            "origin": "upload",
-            "extend_sid": bool((found.schema.get("meta") or {}).get("extend_sid", False)),
-            "address": {"party_id": found.party_id},
-        }
+        table_shown(
+            found.namespace,
+            found.name,
+            rows=found.rows,
+            partitions=found.partitions,
+            schema=found.schema,
+            party_id=found.party_id,
+        )
     )
-
-
-def _schema_shown(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """A schema with FATE's two words for it: `sid` and `header`."""
-    header = ",".join(schema.get("columns", ()))
-    return {"sid": schema.get("id_name", ""), "header": header, **schema}
 
 
 async def table_delete(request: web.Request) -> web.Response:
@@ -168,7 +113,7 @@ async def table_delete(request: web.Request) -> web.Response:
             text_of(body, "namespace"), text_of(body, "table_name")
         )
     if not gone:
-        return reply(retcode=Retcode.ARGUMENT_ERROR, retmsg="no find table")
+        return reply(retcode=Retcode.ARGUMENT_ERROR, retmsg=NO_TABLE)
     return reply({"table_name": gone[0].name, "namespace": gone[0].namespace})
 
 

@@ -17,11 +17,9 @@ from federation.fateflow.envelope import Retcode, as_json, reply
 from federation.fateflow.files import attachment
 from federation.fateflow.reading import flag_of, number_of, read_body, require, text_of
 from federation.fateflow.seats import party_of, role_of
+from federation.fateflow.tables import NO_DATA, NO_JOB, SHOWN_ROWS, Shown, rows_shown
 from federation.spec.party import Role
 
-NO_DATA = "no data"
-NO_JOB = "No found job"
-SHOWN_ROWS = 100
 Seat = tuple[str, Role | None, str | None, str]
 
 
@@ -83,12 +81,9 @@ async def output_data(request: web.Request) -> web.Response:
     found = await request.app[TRACKING].rows(*await _seat(request), limit=SHOWN_ROWS)
     if not found:
         return reply([], retmsg=NO_DATA, meta={})
-    meta = {
-        "header": [header for _, header, _ in found],
-        "total": [table.rows for table, _, _ in found],
-        "names": [table.output for table, _, _ in found],
-    }
-    return reply([rows for _, _, rows in found], meta=meta)
+    shown = [Shown(table.output, header, rows, table.rows) for table, header, rows in found]
+    data, meta = rows_shown(shown)
+    return reply(data, meta=meta)
 
 
 async def output_tables(request: web.Request) -> web.Response:

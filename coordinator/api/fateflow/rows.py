@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from coordinator.domain.records import Job, OutputTable, Task, Waiting
+from federation.fateflow.tables import output_shown
 from federation.spec.orders import Reason
 from federation.spec.party import Party, Role, shown_party_id
 from federation.spec.status import ENDED, Status
@@ -110,12 +111,7 @@ def task_row(task: Task, job: Job) -> dict[str, Any]:
 
 def output_row(output: OutputTable) -> dict[str, Any]:
     """One output table, by name."""
-    return {
-        "table_name": output.name,
-        "table_namespace": output.namespace,
-        "namespace": output.namespace,
-        "data_name": output.output,
-    }
+    return output_shown(output.output, output.namespace, output.name)
 
 
 def view_row(output: OutputTable) -> dict[str, Any]:
