@@ -22,6 +22,8 @@ def components() -> Mapping[str, Component]:
     from federation.components.linear.hetero_linr import hetero_linr
     from federation.components.linear.hetero_lr import hetero_lr
     from federation.components.linear.hetero_poisson import hetero_poisson
+    from federation.components.linear.hetero_sshe_linr import hetero_sshe_linr
+    from federation.components.linear.hetero_sshe_lr import hetero_sshe_lr
     from federation.components.linear.homo_lr import homo_lr
     from federation.components.statistics.data_statistics import data_statistics
     from federation.components.statistics.evaluation import evaluation
@@ -54,6 +56,8 @@ def components() -> Mapping[str, Component]:
         hetero_lr,
         hetero_linr,
         hetero_poisson,
+        hetero_sshe_lr,
+        hetero_sshe_linr,
         homo_lr,
         data_statistics,
         evaluation,

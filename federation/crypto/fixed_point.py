@@ -34,7 +34,7 @@ def to_fixed(values: NDArray[Any], precision: int, limit: int) -> NDArray[Any]:
     """Signed integers round(v * 2**precision), in the shape of `values`.
 
     Args:
-        values: real, integer or boolean numbers, any shape.
+        values: real, integer or boolean numbers, any shape; or Python integers of any size.
         precision: bits after the binary point.
         limit: the least magnitude that no longer fits.
 
@@ -48,7 +48,7 @@ def to_fixed(values: NDArray[Any], precision: int, limit: int) -> NDArray[Any]:
     kind = values.dtype.kind
     if kind == "f":
         fixed = _from_real(values.astype(np.float64, copy=False), precision)
-    elif kind in "biu":
+    elif kind in "biu" or _are_integers(values):
         fixed = _from_whole(values, precision)
     else:
         raise TypeError(f"numbers are needed, not an array of {values.dtype}")
@@ -84,6 +84,10 @@ def _from_real(values: NDArray[np.float64], precision: int) -> NDArray[Any]:
     if not scaled.size or np.abs(scaled).max() < 2.0**_EXACT_BITS:
         return scaled.astype(np.int64)
     return as_objects([int(v) for v in scaled.ravel().tolist()], values.shape)
+
+
+def _are_integers(values: NDArray[Any]) -> bool:
+    return values.dtype == object and all(type(value) is int for value in values.ravel().tolist())
 
 
 def _from_whole(values: NDArray[Any], precision: int) -> NDArray[Any]:

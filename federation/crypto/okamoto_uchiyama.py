@@ -114,6 +114,11 @@ class OkamotoUchiyamaPrivateKey(PrivateKey):
         self.public = public
         self._logarithms = Logarithms(mpz(p), public.g)
 
+    @property
+    def primes(self) -> tuple[int]:
+        """p, for the party's own store."""
+        return (int(self._logarithms.prime),)
+
     def decrypt_ints(self, encrypted: Encrypted) -> list[int]:
         if encrypted.key != self.public or not isinstance(encrypted, GroupEncrypted):
             raise MixedKeys(encrypted.key.short_name, self.public.short_name)

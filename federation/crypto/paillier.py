@@ -99,6 +99,12 @@ class PaillierPrivateKey(PrivateKey):
         self._halves = (Logarithms(mpz(p), 1 + public.n), Logarithms(mpz(q), 1 + public.n))
         self._p_inverse = gmpy2.invert(p, q)
 
+    @property
+    def primes(self) -> tuple[int, int]:
+        """P and q, for the party's own store."""
+        p, q = (int(half.prime) for half in self._halves)
+        return p, q
+
     def decrypt_ints(self, encrypted: Encrypted) -> list[int]:
         if encrypted.key != self.public or not isinstance(encrypted, GroupEncrypted):
             raise MixedKeys(encrypted.key.short_name, self.public.short_name)

@@ -13,11 +13,50 @@ from federation.components.linear.params import LinearModelParams
 from federation.components.linear.parts import Trained
 from federation.components.linear.rows import Rows, class_name
 from federation.components.statistics.metrics import EvalType
+from federation.crypto import Encrypted, PrivateKey, PublicKey, keeping
 from federation.errors import DataProblem
 from federation.tables import Table
 from federation.tables.table import Matrix, Vector
 
+NO_WEIGHTS: dict[str, Any] = {
+    "encryptedWeight": {},
+    "cipher": {"publicKey": {"n": ""}, "privateKey": {"p": "", "q": ""}},
+}
 NO_MODEL = Trained(np.empty(0), 0, converged=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Hidden:
+    """What a party has of a model whose host does not know its own weights.
+
+    Attributes:
+        key: the guest's, which they are encrypted with.
+        private: what opens them; only the guest has it.
+        weights: of each model, shape (d,); only the host has them. What they hold is equal modulo
+            2**256 to weights with 40 bits after the point.
+    """
+
+    key: PublicKey
+    private: PrivateKey | None = None
+    weights: tuple[Encrypted, ...] = ()
+
+    def to_state(self) -> dict[str, Any]:
+        """As the party's agent keeps it."""
+        return {
+            "key": self.key.to_wire(),
+            "private": None if self.private is None else keeping.kept(self.private),
+            "weights": [line.to_wire() for line in self.weights],
+        }
+
+    @classmethod
+    def of_state(cls, state: dict[str, Any]) -> Self:
+        """What was kept."""
+        key, private = PublicKey.from_wire(state["key"]), state["private"]
+        return cls(
+            key,
+            None if private is None else keeping.restored(private),
+            tuple(Encrypted.from_wire(line, key) for line in state["weights"]),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +71,7 @@ class Fitted:
         intercept: whether the weights end with one.
         classes: ascending; only the guest knows them, others number the models; empty for numbers.
         models: one; of more than two classes one against the rest for each.
+        hidden: where the host's weights stay encrypted.
     """
 
     MODULE: ClassVar[str]
@@ -42,6 +82,7 @@ class Fitted:
     intercept: bool
     classes: tuple[float, ...]
     models: tuple[Trained, ...]
+    hidden: "Hidden | None" = None
 
     @classmethod
     @abstractmethod
@@ -109,6 +150,7 @@ class Fitted:
             "classes": list(self.classes),
             "weights": self.weights,
             "iters": [model.iters for model in self.models],
+            **({} if self.hidden is None else {"hidden": self.hidden.to_state()}),
         }
         return Model(self.MODULE, self._meta(p), self._param(), state, facts.component)
 
@@ -131,7 +173,8 @@ class Fitted:
             for line, iters in zip(weights, state["iters"], strict=True)
         )
         classes = tuple(float(label) for label in state["classes"])
-        return cls(tuple(state["names"]), bool(state["intercept"]), classes, models)
+        hidden = Hidden.of_state(state["hidden"]) if "hidden" in state else None
+        return cls(tuple(state["names"]), bool(state["intercept"]), classes, models, hidden)
 
     def summary(self, *, arbiter: bool = False) -> dict[str, Any]:
         """FATE's summary: of the model, or of each class."""
@@ -177,9 +220,23 @@ def single(model: Trained, names: Sequence[str], *, intercept: bool) -> dict[str
         "intercept": values[-1] if intercept else 0.0,
         "header": list(names),
         "bestIteration": model.best,
-        "encryptedWeight": {},
-        "cipher": {"publicKey": {"n": ""}, "privateKey": {"p": "", "q": ""}},
+        **NO_WEIGHTS,
     }
+
+
+def with_hidden(shown: Sequence[dict[str, Any]], known: Fitted) -> None:
+    """Fill FATE's encryptedWeight into its SingleModels, where a host's weights are hidden."""
+    hidden = known.hidden
+    if hidden is None or not hidden.weights:
+        return
+    modulus = {"publicKey": {"n": str(hidden.key.to_wire()["n"])}}
+    for model, line in zip(shown, hidden.weights, strict=True):
+        cells = line.to_wire()["cells"].to_ints()
+        model["encryptedWeight"] = {
+            name: {**modulus, "cipherText": str(cell), "exponent": "0", "isObfuscator": True}
+            for name, cell in zip(known.names, cells, strict=True)
+        }
+        model["cipher"] = {**modulus, "privateKey": {"p": "", "q": ""}}
 
 
 def _of_arbiter(model: Trained) -> dict[str, Any]:

@@ -12,16 +12,16 @@ from federation.components.component import Component, JobFacts, Report, Result
 from federation.components.linear.fitted import Fitted
 from federation.components.linear.hetero_fit import (
     GuestFit,
+    HostFit,
     fit_as_arbiter,
-    fit_as_host,
     receive_course,
+    received_course,
 )
 from federation.components.linear.learner import Inputs, folds_as_guest, folds_as_host, learner
 from federation.components.linear.letters import LINEAR_MESSAGES, Course
 from federation.components.linear.params import LinearModelParams
 from federation.components.linear.parts import check_same_ids, scored
 from federation.components.linear.rows import Rows
-from federation.errors import DataProblem
 from federation.spec.party import ARBITER, GUEST, HOST
 
 
@@ -63,17 +63,10 @@ async def as_host(
         await scored(there, rows, known.weights, intercept=False)
         return Result()
     stages = bound.stages()
-    if not stages[TRAIN].width:
-        raise DataProblem("this host's table has no feature; leave the host out of the job")
-    await ch.guest.send("width", stages[TRAIN].width)
-    course = await receive_course(ch, "fit")
-    if course.folds != p.cv_param.folds:
-        raise DataProblem("guest and host do not have the same cv_param; set it for all parties")
+    course = await received_course(ch, p, stages[TRAIN])
     if course.folds:
         return await folds_as_host(as_host, ch, p, bound, report, facts=facts)
-    trained = await fit_as_host(
-        bound.kind, ch, p, course, stages=stages, before=bound.before, report=report
-    )
+    trained = await HostFit(bound.kind, ch, p, course, stages, bound.before, report).run()
     return Result((), trained.saved(p, facts), summary=trained.summary())
 
 

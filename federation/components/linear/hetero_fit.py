@@ -20,7 +20,7 @@ from federation.components.linear.batches import (
 from federation.components.linear.convergence import LOSS_RULES
 from federation.components.linear.curvature import receive_batch
 from federation.components.linear.fitted import Fitted
-from federation.components.linear.letters import Course, HostBatch, UnfitLetter
+from federation.components.linear.letters import Course, HostBatch, SharedTerms, UnfitLetter
 from federation.components.linear.optimizers import first_weights
 from federation.components.linear.params import LinearModelParams
 from federation.components.linear.parts import Side, Trained, check_same_ids, scored
@@ -34,6 +34,7 @@ from federation.components.linear.training import (
 )
 from federation.crypto import PublicKey, generate_keypair
 from federation.errors import BadRequest, DataProblem, InvalidParameters, Problem
+from federation.spec.party import ARBITER
 from federation.tables import Table
 from federation.tables.table import Vector
 
@@ -67,7 +68,36 @@ class GuestFit:
     predicts: bool = True
 
     async def run(self) -> Fitted:
-        """Check rows and batches, set the course, train every model.
+        """Train every model with hosts and arbiter; errors as of `prepared`."""
+        ready, rows = await self.prepared(), self.stages[TRAIN]
+        key = await _key(self.ch)
+        side = Side.of(rows, self.kind.LINK, self.p, ready.course, key, intercept=ready.intercept)
+        models = [
+            await train_as_guest(
+                self.ch.scope("model", number),
+                side,
+                ready.targets[number],
+                ready.first[number],
+                start=ready.course.starts[number],
+                batches=ready.batches,
+                followed=self.followed(ready, number),
+                progress=told_progress(self.report, number, ready.course),
+            )
+            for number in range(len(ready.aims))
+        ]
+        return self.kind(rows.names, ready.intercept, ready.classes, tuple(models))
+
+    @property
+    def intercept(self) -> bool:
+        """Whether the guest learns one."""
+        before = self.before
+        return self.p.init_param.fit_intercept if before is None else before.intercept
+
+    async def prepared(self, shared: SharedTerms | None = None) -> "Ready":
+        """Check rows and batches, set the course, and tell everyone.
+
+        Args:
+            shared: of a run without an arbiter.
 
         Raises:
             DataProblem: rows or labels can not be learned from.
@@ -76,13 +106,12 @@ class GuestFit:
             BatchTooSmall: a host could compute labels.
         """
         ch, p, rows = self.ch, self.p, self.stages[TRAIN]
-        classes = self._classes()
-        intercept = p.init_param.fit_intercept if self.before is None else self.before.intercept
+        classes, intercept = self._classes(), self.intercept
         if not rows.width and not intercept:
             raise DataProblem("the guest has no feature; set fit_intercept")
-        batches = await self._batches()
-        course = self._course(classes, batches)
-        for peer in (ch.arbiter, *ch.hosts):
+        batches, widths = await self._batches()
+        course = self._course(classes, batches, shared)
+        for peer in (*ch.all(ARBITER), *ch.hosts):
             await peer.send("course", course)
         for stage, stage_rows in self.stages.items():
             await check_same_ids(ch.scope(stage), stage_rows)
@@ -90,23 +119,19 @@ class GuestFit:
             taken = None if batch.size == rows.count else batch.rows
             letter = HostBatch(rows=taken, size=batch.size)
             await ch.scope("batches", number).hosts.send("batch", letter)
-        key = await _key(ch)
-        side = Side.of(rows, self.kind.LINK, p, course, key, intercept=intercept)
-        labels, models = labels_of(rows.label), []
-        for number, aim in enumerate(self.kind.aims(classes)):
-            first = first_weights(rows.width, p, intercept=intercept)
-            one = await train_as_guest(
-                ch.scope("model", number),
-                side,
-                self.kind.targets(labels, aim),
-                first if self.before is None else self.before.models[number].weights,
-                start=course.starts[number],
-                batches=batches,
-                followed=self._followed(number, aim, course),
-                progress=_progress(self.report, number, course),
-            )
-            models.append(one)
-        return self.kind(rows.names, intercept, tuple(classes.tolist()), tuple(models))
+        labels, aims, before = labels_of(rows.label), self.kind.aims(classes), self.before
+        return Ready(
+            course,
+            batches,
+            tuple(classes.tolist()),
+            aims,
+            intercept,
+            [self.kind.targets(labels, aim) for aim in aims],
+            [first_weights(rows.width, p, intercept=intercept) for _ in aims]
+            if before is None
+            else [model.weights for model in before.models],
+            widths,
+        )
 
     async def predicted(self, trained: Fitted) -> tuple[Table, ...]:
         """Predictions of the training rows and of the held-out ones after them, if wanted."""
@@ -127,8 +152,8 @@ class GuestFit:
             raise DataProblem("the labels are not those the model was made with")
         return classes
 
-    async def _batches(self) -> list[Batch]:
-        """The batches of every epoch, none if each draws its own; refused if they tell labels."""
+    async def _batches(self) -> tuple[list[Batch], list[int]]:
+        """The batches of every epoch, none if each draws its own; and the hosts' widths."""
         ch, p, rows = self.ch, self.p, self.stages[TRAIN]
         if self.kind.LINK.scale is not None and len(ch.hosts) > 1:
             raise OneHostOnly(self.kind.MODULE)
@@ -144,9 +169,9 @@ class GuestFit:
         if p.optimizer == "sqn":
             sizes.append(min(rows.count, p.sqn_param.sample_size))
         check_batches(sizes, widths, [str(peer.party) for peer in ch.hosts])
-        return batches
+        return batches, widths
 
-    def _course(self, classes: Vector, batches: list[Batch]) -> Course:
+    def _course(self, classes: Vector, batches: list[Batch], shared: SharedTerms | None) -> Course:
         p, callbacks = self.p, self.p.following
         starts = [0] * len(self.kind.aims(classes))
         if self.before is not None:
@@ -170,71 +195,118 @@ class GuestFit:
             predicts=self.predicts,
             stops_early=callbacks.early_stopping_rounds is not None,
             bends=p.sqn_param.update_interval_L if p.optimizer == "sqn" else 0,
+            shared=shared,
         )
 
-    def _followed(self, number: int, aim: float, course: Course) -> Followed:
-        prefix = "" if len(course.starts) == 1 else f"class_{class_name(aim)}."
+    def followed(self, ready: "Ready", number: int) -> Followed:
+        """What is measured of a model while it learns."""
+        several, aim = len(ready.aims) > 1, ready.aims[number]
+        prefix = f"class_{class_name(aim)}." if several else ""
         deciding = VALIDATE if VALIDATE in self.stages else TRAIN
         labels = {
             stage: self.kind.marks(labels_of(rows.label), aim)
             for stage, rows in self.stages.items()
-            if course.follows
+            if ready.course.follows
         }
         following = Following(self.p.following, self.kind.KIND, deciding, prefix)
-        return Followed(self.stages, labels, following, self.report)
+        return Followed(self.stages, labels, following, self.report, self.kind.LINK.mean)
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """What a guest trains with, once everyone knows the course.
+
+    Attributes:
+        aims: what each model is to find.
+        targets: of each model, the labels as the link has them, shape (n,).
+        first: of each model, the weights to start from.
+        widths: of the hosts.
+    """
+
+    course: Course
+    batches: list[Batch]
+    classes: tuple[float, ...]
+    aims: list[float]
+    intercept: bool
+    targets: list[Vector]
+    first: list[Vector]
+    widths: list[int]
 
 
 _NO_LOSS = "diff and abs need the loss, which several hosts do not have; use weight_diff"
 
 
-async def fit_as_host(
-    kind: type[Fitted],
-    ch: Channel,
-    p: LinearModelParams,
-    course: Course,
-    *,
-    stages: dict[str, Rows],
-    before: Fitted | None,
-    report: Report,
-) -> Fitted:
-    """A host's side of the whole training, and its scores for the predictions after it."""
-    rows = stages[TRAIN]
-    absent = [stage for stage in course.stages if stage not in stages]
-    if absent:
-        raise DataProblem(
-            f"the guest has {absent[0]} data and this host has none; bind it here too"
-        )
-    stages = {stage: stages[stage] for stage in course.stages}
-    for stage, stage_rows in stages.items():
-        await check_same_ids(ch.scope(stage), stage_rows)
-    batches = []
-    if not course.drawn:
-        batches = [
-            await receive_batch(ch.scope("batches", number), rows)
-            for number in range(course.batches)
-        ]
-    known = 0 if before is None else len(before.models)
-    if known != (len(course.starts) if any(course.starts) else 0):
-        raise DataProblem("guest and host do not start from models of one training")
-    side = Side.of(rows, kind.LINK, p, course, await _key(ch), intercept=False)
-    models: list[Trained] = []
-    for number, start in enumerate(course.starts):
-        first = first_weights(rows.width, p, intercept=False)
-        one = await train_as_host(
-            ch.scope("model", number),
-            side,
-            first if before is None else before.models[number].weights,
-            start=start,
-            batches=batches,
-            stages=stages,
-            progress=_progress(report, number, course),
-        )
-        models.append(one)
-    trained = kind(rows.names, False, (), tuple(models))
-    for stage, stage_rows in stages.items() if course.predicts else ():
-        there = ch.scope("final", stage)
-        await scored(there, stage_rows, trained.weights, intercept=False)
-    return trained
+@dataclass(frozen=True, slots=True)
+class HostFit:
+    """A training at a host, as the guest's course has it; `kind` is the model's."""
+
+    kind: type[Fitted]
+    ch: Channel
+    p: LinearModelParams
+    course: Course
+    stages: dict[str, Rows]
+    before: Fitted | None
+    report: Report
+
+    async def run(self) -> Fitted:
+        """A host's side of the whole training, and its scores for the predictions after it."""
+        batches, rows, course = await self.prepared(), self.stages[TRAIN], self.course
+        key = await _key(self.ch)
+        side = Side.of(rows, self.kind.LINK, self.p, course, key, intercept=False)
+        models: list[Trained] = []
+        for number, start in enumerate(course.starts):
+            one = await train_as_host(
+                self.ch.scope("model", number),
+                side,
+                self.first(number),
+                start=start,
+                batches=batches,
+                stages=self.wanted,
+                progress=told_progress(self.report, number, course),
+            )
+            models.append(one)
+        trained = self.kind(rows.names, False, (), tuple(models))
+        for stage, stage_rows in self.wanted.items() if course.predicts else ():
+            there = self.ch.scope("final", stage)
+            await scored(there, stage_rows, trained.weights, intercept=False)
+        return trained
+
+    @property
+    def wanted(self) -> dict[str, Rows]:
+        """The rows that the guest wants scored."""
+        return {stage: self.stages[stage] for stage in self.course.stages}
+
+    async def prepared(self) -> list[HostBatch]:
+        """Check that rows are those of the guest, and learn the batches; none if drawn anew.
+
+        Raises:
+            DataProblem: inputs are not those of the guest.
+            IdsDiffer: rows are others.
+        """
+        course, before = self.course, self.before
+        absent = [stage for stage in course.stages if stage not in self.stages]
+        if absent:
+            raise DataProblem(
+                f"the guest has {absent[0]} data and this host has none; bind it here too"
+            )
+        for stage, stage_rows in self.wanted.items():
+            await check_same_ids(self.ch.scope(stage), stage_rows)
+        batches = []
+        if not course.drawn:
+            batches = [
+                await receive_batch(self.ch.scope("batches", number), self.stages[TRAIN])
+                for number in range(course.batches)
+            ]
+        known = 0 if before is None else len(before.models)
+        if known != (len(course.starts) if any(course.starts) else 0):
+            raise DataProblem("guest and host do not start from models of one training")
+        return batches
+
+    def first(self, number: int) -> Vector:
+        """The weights that a model starts from."""
+        if self.before is not None:
+            return self.before.models[number].weights
+        return first_weights(self.stages[TRAIN].width, self.p, intercept=False)
 
 
 async def fit_as_arbiter(
@@ -256,9 +328,9 @@ async def fit_as_arbiter(
             course,
             private,
             start=start,
-            metric=_of_model("loss", number, course),
+            metric=loss_name(number, course),
             report=report,
-            progress=_progress(report, number, course),
+            progress=told_progress(report, number, course),
         )
         models.append(one)
     return kind((), False, (), tuple(models))
@@ -279,18 +351,35 @@ async def receive_course(ch: Channel, stage: str) -> Course:
     return course
 
 
+async def received_course(ch: Channel, p: LinearModelParams, rows: Rows) -> Course:
+    """How the guest lets a training go, once it knows how many columns this host has.
+
+    Raises:
+        DataProblem: this host has none, or its parameters or inputs do not fit the guest's.
+    """
+    if not rows.width:
+        raise DataProblem("this host's table has no feature; leave the host out of the job")
+    await ch.guest.send("width", rows.width)
+    course = await receive_course(ch, "fit")
+    if course.folds != p.cv_param.folds:
+        raise DataProblem("guest and host do not have the same cv_param; set it for all parties")
+    return course
+
+
 async def _key(ch: Channel) -> PublicKey:
     key: PublicKey = await ch.arbiter.receive("public_key")
     ch.keyring.add(key)
     return key
 
 
-def _of_model(metric: str, number: int, course: Course) -> str:
-    """The metric's name, with the model's number where there are several."""
-    return metric if len(course.starts) == 1 else f"{metric}.{number}"
+def loss_name(number: int, course: Course) -> str:
+    """The metric of a model's loss, with its number where there are several."""
+    return "loss" if len(course.starts) == 1 else f"loss.{number}"
 
 
-def _progress(report: Report, number: int, course: Course) -> Progress:
+def told_progress(report: Report, number: int, course: Course) -> Progress:
+    """Tells how many epochs of all models are done."""
+
     def told(done: int) -> None:
         report.progress(number * course.epochs + done, len(course.starts) * course.epochs)
 

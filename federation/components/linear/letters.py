@@ -21,6 +21,26 @@ class UnfitLetter(PeerMisbehaved):
         )
 
 
+class SharedTerms(Payload):
+    """How a run without an arbiter goes, beyond its course.
+
+    Attributes:
+        width: of the guest's weights, the intercept's among them.
+        intercept: whether the last of them is one.
+        reveals: whether each party sees its own weights after every step.
+        hides: whether the host's weights stay encrypted at the end.
+        weighted: whether rows have weights.
+        norm: whether the length of shared weights is part of the loss.
+    """
+
+    width: int
+    intercept: bool
+    reveals: bool
+    hides: bool
+    weighted: bool
+    norm: bool
+
+
 class Course(Payload):
     """How the run goes, which the guest decides for everyone, so that nobody waits in vain.
 
@@ -38,6 +58,7 @@ class Course(Payload):
         bends: steps over which sqn averages weights, before it looks how the loss bends; 0: never.
         folds: of a cross validation, each of which has its own course; 0: none.
         predicts: whether the rows of all stages are scored at the end; only if the job asks for it.
+        shared: of a run without an arbiter.
     """
 
     stage: Literal["fit", "predict"]
@@ -53,6 +74,7 @@ class Course(Payload):
     bends: int = 0
     folds: int = 0
     predicts: bool = True
+    shared: SharedTerms | None = None
 
     @classmethod
     def without_training(cls, stage: Literal["fit", "predict"], folds: int = 0) -> "Course":
@@ -99,15 +121,22 @@ class Verdict(Payload):
     stop: bool
 
 
-LINEAR_MESSAGES = (
+VERTICAL_MESSAGES = (
     Message("course", (GUEST, HOST), Course, "how many models, epochs, batches; the stages"),
-    Message("course", (GUEST, ARBITER), Course, "how many models, epochs, batches; the stages"),
     Message("ids", (GUEST, HOST), bytes, "SHA-256 of the guest's sorted ids"),
     Message("width", (HOST, GUEST), int, "number of the host's columns"),
-    Message("public_key", (ARBITER, GUEST), PublicKey, "what all ciphertexts are made with"),
-    Message("public_key", (ARBITER, HOST), PublicKey, "what all ciphertexts are made with"),
     Message("batch", (GUEST, HOST), HostBatch, "which of the common rows are next"),
     Message("fold", (GUEST, HOST), HostBatch, "which of the common rows a fold leaves out"),
+    Message("verdict", (GUEST, HOST), Verdict, "whether the model is the best yet, and the last"),
+    Message("scores", (HOST, GUEST), np.ndarray, "w_h x of each row and model, in clear"),
+)
+"""What guest and hosts say to each other with an arbiter or without."""
+
+LINEAR_MESSAGES = (
+    *VERTICAL_MESSAGES,
+    Message("course", (GUEST, ARBITER), Course, "how many models, epochs, batches; the stages"),
+    Message("public_key", (ARBITER, GUEST), PublicKey, "what all ciphertexts are made with"),
+    Message("public_key", (ARBITER, HOST), PublicKey, "what all ciphertexts are made with"),
     Message("forward", (HOST, GUEST), Forward, "the host's part of each score, encrypted"),
     Message("residual", (GUEST, HOST), Encrypted, "[d], one a row, encrypted"),
     Message("gradient", (GUEST, ARBITER), Encrypted, "[X^T d / n], one a column and intercept"),
@@ -121,11 +150,9 @@ LINEAR_MESSAGES = (
     Message("movement", (HOST, ARBITER), np.ndarray, "|w_t - w_(t-1)|^2 and |w_t|^2"),
     Message("converged", (ARBITER, GUEST), bool, "whether training has come to rest"),
     Message("converged", (ARBITER, HOST), bool, "whether training has come to rest"),
-    Message("verdict", (GUEST, HOST), Verdict, "whether the model is the best yet, and the last"),
     Message("verdict", (GUEST, ARBITER), Verdict, "whether the model is the best yet, the last"),
-    Message("scores", (HOST, GUEST), np.ndarray, "w_h x of each row and model, in clear"),
 )
-"""All letters; a component of this family declares them."""
+"""All letters of a vertical model with an arbiter."""
 
 
 def check_shape(

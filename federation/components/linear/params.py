@@ -189,6 +189,66 @@ class PoissonParams(LinearModelParams):
         return self.exposure_colname
 
 
+SHARED_LEGACY = {
+    "batch_strategy": "accepted, no effect: an epoch is all batches",
+    "masked_rate": "accepted, no effect: batches are not hidden",
+    "floating_point_precision": "accepted, no effect: weights have 40 bits after the point",
+    "sqn_param": "accepted, no effect: there is no sqn without an arbiter",
+    "stepwise_param": "accepted, no effect: these models have no stepwise search",
+}
+
+
+class SharedLinearParams(LinearModelParams):
+    """What the vertical linear models without an arbiter have in common."""
+
+    LEGACY: ClassVar[Mapping[str, str]] = {**LinearModelParams.LEGACY, **SHARED_LEGACY}
+
+    optimizer: Optimizers = "sgd"
+    use_mix_rand: bool = Field(True, description="accepted, no effect: there are no triples")
+    reveal_strategy: choice("respectively", "encrypted_reveal_in_host") = Field(  # type: ignore[valid-type]
+        "respectively",
+        description="respectively: each party gets its own weights; encrypted_reveal_in_host: the "
+        "host's stay encrypted under the guest's key",
+    )
+    reveal_every_iter: bool = Field(
+        False, description="each party sees its weights after every step; any optimizer works then"
+    )
+
+    _first_order = field_validator("optimizer")(without_newton)
+
+    @model_validator(mode="after")
+    def _steps_on_shares(self) -> Self:
+        if self.reveal_every_iter:
+            if self.hides:
+                raise ValueError(
+                    "reveal_strategy encrypted_reveal_in_host does not go with reveal_every_iter"
+                )
+        elif self.optimizer != "sgd":
+            raise ValueError(
+                f"the optimizer {self.optimizer} needs reveal_every_iter; sgd does not"
+            )
+        elif self.penalty == "L1":
+            raise ValueError("the penalty L1 needs reveal_every_iter; L2 and NONE do not")
+        return self
+
+    @property
+    def hides(self) -> bool:
+        """Whether the host's weights stay encrypted."""
+        return bool(self.reveal_strategy == "encrypted_reveal_in_host")
+
+
+class SharedLogisticParams(SharedLinearParams):
+    """FATE's HeteroSSHELRParam."""
+
+    multi_class: choice("ovr") = Field("ovr", description="one against the rest")  # type: ignore[valid-type]
+
+
+class SharedNumberParams(SharedLinearParams):
+    """FATE's HeteroSSHELinRParam."""
+
+    max_iter: int = Field(20, ge=1, description="the most epochs")
+
+
 class HomoLogisticParams(LogisticParams):
     """FATE's HomoLogisticParam, with what it had before 1.10."""
 

@@ -54,12 +54,14 @@ class Followed:
 
     Attributes:
         labels: 0 and 1, or numbers, in the common order.
+        mean: the prediction of a score.
     """
 
     rows: dict[str, Rows]
     labels: dict[str, Vector]
     following: Following
     report: Report
+    mean: Callable[[Vector], Vector]
 
 
 async def train_as_guest(
@@ -320,7 +322,7 @@ async def _measured(
     for stage, rows in followed.rows.items():
         scores = await scored(ch.scope(stage), rows, weights[np.newaxis], intercept=side.intercept)
         following.measure(
-            epoch, stage, followed.labels[stage], side.link.mean(scores[:, 0]), followed.report
+            epoch, stage, followed.labels[stage], followed.mean(scores[:, 0]), followed.report
         )
     if not side.course.stops_early:
         return None
