@@ -36,9 +36,6 @@ from party_agent.models import ModelName, Models
 from party_agent.plain import json_like
 from party_agent.policy import Ask, Rules
 from party_agent.runner import Runner
-from party_agent.serving import ServingDesk
-from party_agent.serving.desk import Service
-from party_agent.serving.fate import batch_inference, inference
 from party_agent.spool import spool
 from party_agent.streams import CHUNK_BYTES, Stream
 from party_agent.tables import TableStore

@@ -72,8 +72,6 @@ class Settings(BaseModel):
         "auto", description="auto: text on a terminal, JSON elsewhere"
     )
 
-    _addresses = field_validator("direct_listen", "direct_address")(_an_address)
-
     @field_validator("gateway", mode="before")
     @classmethod
     def _listen_alone(cls, value: object) -> object:
