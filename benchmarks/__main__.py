@@ -4,7 +4,16 @@ import argparse
 import json
 import sys
 
-from benchmarks import channel, histogram, job_overhead, lr_epoch, modmul, ou_add, paillier_encrypt, psi
+from benchmarks import (
+    channel,
+    histogram,
+    job_overhead,
+    lr_epoch,
+    modmul,
+    ou_add,
+    paillier_encrypt,
+    psi,
+)
 from benchmarks.measure import Benchmark, as_dict
 
 BENCHMARKS: dict[str, Benchmark] = {

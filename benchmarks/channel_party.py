@@ -12,6 +12,7 @@ import statistics
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 import numpy as np
 
@@ -87,13 +88,16 @@ async def receiver(channel: Channel, blocks: int) -> None:
         await peer.send("answer", await peer.receive("small"))
 
 
+Said = TypeVar("Said")
+
+
 async def lettered(
     end: socket.socket,
     secret: bytes,
     me: Party,
-    side: Callable[[Channel, int], Awaitable[tuple[float, float] | None]],
+    side: Callable[[Channel, int], Awaitable[Said]],
     blocks: int,
-) -> tuple[float, float] | None:
+) -> Said:
     """Run one side over a channel as a task has it."""
     peer = RECEIVER if me == SENDER else SENDER
     seat = Seat(
@@ -111,13 +115,17 @@ def main() -> None:
     keep_freed_blocks()  # as every process of a task does
     end, blocks = socket.socket(fileno=int(descriptor)), int(count)
     end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if role == "receiver":
+        if way == "raw":
+            raw_receiver(end, blocks)
+        else:
+            asyncio.run(lettered(end, bytes.fromhex(secret), RECEIVER, receiver, blocks))
+        return
     if way == "raw":
-        found = raw_sender(end, blocks) if role == "sender" else raw_receiver(end, blocks)
+        found = raw_sender(end, blocks)
     else:
-        side = (SENDER, sender) if role == "sender" else (RECEIVER, receiver)
-        found = asyncio.run(lettered(end, bytes.fromhex(secret), *side, blocks))  # type: ignore[arg-type]
-    if found is not None:
-        print(json.dumps({"seconds": found[0], "small_s": found[1]}), flush=True)
+        found = asyncio.run(lettered(end, bytes.fromhex(secret), SENDER, sender, blocks))
+    print(json.dumps({"seconds": found[0], "small_s": found[1]}), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
 """The agent's process: everything wired together, from start to clean stop.
 
-It dials out and serves; nothing here listens. Whatever happens comes as a frame of the coordinator,
-a frame of a task, the end of a process, or a timer; nothing is polled. On SIGTERM or SIGINT every
-task is killed and reported, and the agent says goodbye.
+It dials out and serves; it listens only where its owner says so, for direct links of peers.
+Whatever happens comes as a frame of the coordinator, of a peer or of a task, as the end of a
+process, or from a timer; nothing is polled. On SIGTERM or SIGINT every task is killed and
+reported, and the agent says goodbye.
 """
 
 import asyncio
@@ -27,12 +28,7 @@ from party_agent.calls import Calls, Desk, sweep_spool
 from party_agent.checks import Checks
 from party_agent.clerk import Clerk
 from party_agent.devices import Gpus, Slots, gpus_of, lent_of, slots_of
-from party_agent.gateway.desk import Desk as OwnDesk
-from party_agent.gateway.outputs import Outputs
-from party_agent.gateway.server import Gateway
-from party_agent.gateway.stored import StoredTables
-from party_agent.gateway.uploads import Uploads
-from party_agent.gateway.users import Doorkeeper, Users
+from party_agent.direct import DirectLinks
 from party_agent.home import Home, Joined
 from party_agent.journal import Journal, now_ms
 from party_agent.link import CoordinatorLink, Offer, Pace
@@ -78,8 +74,11 @@ class Daemon:
             upload_from=None if anywhere else tuple(settings.upload_from or ()),
         )
         self._reports = Reports(self._journal, self.link.send)
-        self._sessions = Sessions(identity, joined.party_id, checks)
-        self._relay = Relay(joined.party_id, self._audit, self.link.send)
+        self._direct = DirectLinks(identity, joined.party_id, self.link.send, self._background)
+        self._sessions = Sessions(identity, joined.party_id, checks, self._direct)
+        self._relay = Relay(joined.party_id, self._audit, self._direct.send)
+        self._direct.on_frame = self._relay.arrive
+        self._direct.on_change = self._relay.resumed
         self._workers = Workers(settings.spare_workers, self._background)
         self._runner = Runner(
             Shop(
@@ -107,7 +106,6 @@ class Daemon:
         )
         desk = Desk(home, rules, self._audit, self._runner)
         self._calls = Calls(desk, self.link.send, self._background)
-        self._gateway = self._gateway_for(joined.party_id, checks)
         self.link.on_up = self._linked
         self.link.on_down = self._calls.link_lost
         self.link.on_frame = self._take
@@ -116,10 +114,9 @@ class Daemon:
         """Serve until told to stop."""
         with self._signals():
             self._workers.start()
+            self._listen()
             self._clerk.recover()
             self._clean()
-            if self._gateway is not None:
-                await self._gateway.start(self._home.root)
             dialing = self._background.start(self.link.run(), "dial the coordinator")
             if self._settings.standalone:
                 self._background.start(self._leave_when_orphaned(), "watch for the coordinator")
@@ -129,14 +126,22 @@ class Daemon:
             )
             await self._stop()
 
+    def _listen(self) -> None:
+        """Take direct links, where the owner wants it.
+
+        Raises:
+            AddressTaken: the port can not be had.
+        """
+        listen, told = self._settings.direct_listen, self._settings.direct_address
+        if listen:
+            self._direct.listen(Address.parse(listen), Address.parse(told) if told else None)
+
     def stop(self) -> None:
         """Ask the agent to stop."""
         self._stopping.set()
 
     async def _stop(self) -> None:
         log.info("agent stops")
-        if self._gateway is not None:
-            await self._gateway.stop()
         await self._runner.stop()
         await self._workers.stop()
         try:
@@ -144,26 +149,10 @@ class Daemon:
                 await self.link.goodbye()
         except TimeoutError:
             log.debug("no time for a goodbye")
+        await self._direct.close()
         await self._background.stop()
         self._audit.close_all()
         self._journal.close()
-
-    def _gateway_for(self, party_id: str, checks: Checks) -> Gateway | None:
-        """The door for this party's users, where its owner wants one."""
-        asked = self._settings.gateway
-        if not asked.listen:
-            return None
-        desk = OwnDesk(
-            party_id=party_id,
-            home=self._home,
-            journal=self._journal,
-            audit=self._audit,
-            tables=checks.tables,
-            upload_from=checks.upload_from,
-        )
-        doorkeeper = None if asked.open else Doorkeeper(Users(self._home.root), now_ms)
-        routes = (Uploads(desk).routes, Outputs(desk).routes, StoredTables(desk).routes)
-        return Gateway(Address.parse(asked.listen), doorkeeper, routes)
 
     def _linked(self, reports_read: int) -> None:
         """The way to the coordinator works (again)."""

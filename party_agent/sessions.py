@@ -29,6 +29,7 @@ from federation.wire.codec import encode
 from federation.wire.identity import Identity
 from federation.wire.session import Session, derive
 from party_agent.checks import Checks, others, reason_of
+from party_agent.direct import DirectLinks
 from party_agent.promises import PromiseOf, check_promised
 
 
@@ -65,10 +66,13 @@ class Membership:
 class Sessions:
     """Every job this party takes part in now."""
 
-    def __init__(self, identity: Identity, party_id: str, checks: Checks) -> None:
+    def __init__(
+        self, identity: Identity, party_id: str, checks: Checks, direct: DirectLinks
+    ) -> None:
         self._identity = identity
         self.party_id = party_id
         self._checks = checks
+        self._direct = direct
         self._memberships: dict[str, Membership] = {}
 
     def prepare(self, order: PrepareJob) -> JobReady | JobRefused:
@@ -78,7 +82,14 @@ class Sessions:
             self._memberships.pop(order.job_id, None)
             return JobRefused(job_id=order.job_id, epoch=order.epoch, reasons=answer.reasons)
         roles = _roles_of(order.roles, self.party_id)
-        session = Session(self._identity, _digest(order), order.epoch, self.party_id, roles)
+        session = Session(
+            self._identity,
+            _digest(order),
+            order.epoch,
+            self.party_id,
+            roles,
+            direct=self._direct.address,
+        )
         keys = {peer: order.keys[peer] for peer in others(order, self.party_id)}
         membership = Membership(order, session, keys)
         membership.settle()
@@ -101,6 +112,7 @@ class Sessions:
                 offer = membership.session.check_offer(order.offers.get(peer, b""), key, peer)
                 if list(offer.roles) != _roles_of(membership.order.roles, peer):
                     raise WrongSession(peer)
+                self._direct.learn(peer, key, offer.direct)
                 membership.sending[peer], letters[peer] = membership.session.seal_secret(offer)
         except TripactError as error:
             membership.fail(error)

@@ -29,17 +29,6 @@ def _an_address(text: str | None) -> str | None:
     return text
 
 
-class GatewaySettings(BaseModel):
-    """The party's own door."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    listen: str = Field("", description="host:port; empty: no gateway")
-    open: bool = Field(False, description="serve whoever comes, not only this party's users")
-
-    _address = field_validator("listen")(_an_address)
-
-
 class Settings(BaseModel):
     """Everything the owner of a party's machine may choose."""
 
@@ -57,13 +46,16 @@ class Settings(BaseModel):
     upload_from: list[Path] | None = Field(
         None, description="folders of which jobs may make tables; None: standalone any, else none"
     )
-    gateway: GatewaySettings = Field(
-        default_factory=GatewaySettings, description="the party's own door, for its own users"
-    )
     spare_workers: int = Field(2, ge=0, le=64, description="processes that wait for a task")
     backoff_first_s: float = Field(0.05, gt=0, le=60, description="wait before dialing again")
     backoff_most_s: float = Field(2.0, gt=0, le=600, description="the longest such wait")
     heartbeat_s: float = Field(10.0, gt=0, le=3600, description="how often a silent link is asked")
+    direct_listen: str | None = Field(
+        None, description="host:port for direct links of peers; None: only through the coordinator"
+    )
+    direct_address: str | None = Field(
+        None, description="host:port that peers dial, if it is another than direct_listen"
+    )
     metrics_every_ms: int = Field(100, ge=1, le=60_000, description="how often metrics leave")
     keep_spool_h: float = Field(24.0, gt=0, description="how long an unused upload is kept")
     keep_orders_h: float = Field(168.0, gt=0, description="how long ended orders are remembered")
@@ -72,11 +64,7 @@ class Settings(BaseModel):
         "auto", description="auto: text on a terminal, JSON elsewhere"
     )
 
-    @field_validator("gateway", mode="before")
-    @classmethod
-    def _listen_alone(cls, value: object) -> object:
-        """The environment says where to listen, and nothing else of it."""
-        return {"listen": value} if isinstance(value, str) else value
+    _addresses = field_validator("direct_listen", "direct_address")(_an_address)
 
 
 SOURCES = Sources(Settings, "TRIPACT_AGENT_", "party_agent.toml")

@@ -7,6 +7,7 @@ import pytest
 
 from federation.components.registry import find_component
 from federation.components.toys.secure_add import secure_add
+from federation.program.background import Background
 from federation.spec.orders import (
     JobReady,
     JobRefused,
@@ -21,6 +22,7 @@ from federation.spec.orders import (
 from federation.spec.party import GUEST, HOST, Party, Role
 from federation.wire.identity import Identity, fingerprint
 from party_agent.checks import Checks
+from party_agent.direct import DirectLinks
 from party_agent.home import Home
 from party_agent.journal import Journal
 from party_agent.peers import Peers
@@ -44,7 +46,8 @@ class Side:
         upload_from = None if standalone else (root / "in",)
         self.tables = TableStore(self.home.tables)
         checks = Checks(party_id, self.rules, self.peers, self.tables, upload_from)
-        self.sessions = Sessions(self.identity, party_id, checks)
+        direct = DirectLinks(self.identity, party_id, lambda _: None, Background())
+        self.sessions = Sessions(self.identity, party_id, checks, direct)
 
     def policy(self, text: str) -> None:
         self.home.policy.write_text(text)
