@@ -29,6 +29,12 @@ from party_agent.checks import Checks
 from party_agent.clerk import Clerk
 from party_agent.devices import Gpus, Slots, gpus_of, lent_of, slots_of
 from party_agent.direct import DirectLinks
+from party_agent.gateway.desk import Desk as OwnDesk
+from party_agent.gateway.outputs import Outputs
+from party_agent.gateway.server import Gateway
+from party_agent.gateway.stored import StoredTables
+from party_agent.gateway.uploads import Uploads
+from party_agent.gateway.users import Doorkeeper, Users
 from party_agent.home import Home, Joined
 from party_agent.journal import Journal, now_ms
 from party_agent.link import CoordinatorLink, Offer, Pace
@@ -106,6 +112,7 @@ class Daemon:
         )
         desk = Desk(home, rules, self._audit, self._runner)
         self._calls = Calls(desk, self.link.send, self._background)
+        self._gateway = self._gateway_for(joined.party_id, checks)
         self.link.on_up = self._linked
         self.link.on_down = self._calls.link_lost
         self.link.on_frame = self._take
@@ -117,6 +124,8 @@ class Daemon:
             self._listen()
             self._clerk.recover()
             self._clean()
+            if self._gateway is not None:
+                await self._gateway.start(self._home.root)
             dialing = self._background.start(self.link.run(), "dial the coordinator")
             if self._settings.standalone:
                 self._background.start(self._leave_when_orphaned(), "watch for the coordinator")
@@ -142,6 +151,8 @@ class Daemon:
 
     async def _stop(self) -> None:
         log.info("agent stops")
+        if self._gateway is not None:
+            await self._gateway.stop()
         await self._runner.stop()
         await self._workers.stop()
         try:
@@ -153,6 +164,23 @@ class Daemon:
         await self._background.stop()
         self._audit.close_all()
         self._journal.close()
+
+    def _gateway_for(self, party_id: str, checks: Checks) -> Gateway | None:
+        """The door for this party's users, where its owner wants one."""
+        asked = self._settings.gateway
+        if not asked.listen:
+            return None
+        desk = OwnDesk(
+            party_id=party_id,
+            home=self._home,
+            journal=self._journal,
+            audit=self._audit,
+            tables=checks.tables,
+            upload_from=checks.upload_from,
+        )
+        doorkeeper = None if asked.open else Doorkeeper(Users(self._home.root), now_ms)
+        routes = (Uploads(desk).routes, Outputs(desk).routes, StoredTables(desk).routes)
+        return Gateway(Address.parse(asked.listen), doorkeeper, routes)
 
     def _linked(self, reports_read: int) -> None:
         """The way to the coordinator works (again)."""

@@ -29,6 +29,17 @@ def _an_address(text: str | None) -> str | None:
     return text
 
 
+class GatewaySettings(BaseModel):
+    """The party's own door."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    listen: str = Field("", description="host:port; empty: no gateway")
+    open: bool = Field(False, description="serve whoever comes, not only this party's users")
+
+    _address = field_validator("listen")(_an_address)
+
+
 class Settings(BaseModel):
     """Everything the owner of a party's machine may choose."""
 
@@ -45,6 +56,9 @@ class Settings(BaseModel):
     tasks: int = Field(0, ge=0, le=4096, description="tasks at a time; 0: the lent cores")
     upload_from: list[Path] | None = Field(
         None, description="folders of which jobs may make tables; None: standalone any, else none"
+    )
+    gateway: GatewaySettings = Field(
+        default_factory=GatewaySettings, description="the party's own door, for its own users"
     )
     spare_workers: int = Field(2, ge=0, le=64, description="processes that wait for a task")
     backoff_first_s: float = Field(0.05, gt=0, le=60, description="wait before dialing again")
@@ -65,6 +79,12 @@ class Settings(BaseModel):
     )
 
     _addresses = field_validator("direct_listen", "direct_address")(_an_address)
+
+    @field_validator("gateway", mode="before")
+    @classmethod
+    def _listen_alone(cls, value: object) -> object:
+        """The environment says where to listen, and nothing else of it."""
+        return {"listen": value} if isinstance(value, str) else value
 
 
 SOURCES = Sources(Settings, "TRIPACT_AGENT_", "party_agent.toml")
