@@ -20,7 +20,16 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from coordinator.api.dialect import mount
 from coordinator.api.fateflow import DIALECT as FATEFLOW
-from coordinator.api.keys import JOBS, MODELS, PARTIES, PUBLIC_URL, TABLES, TAGS, TRACKING
+from coordinator.api.keys import (
+    JOBS,
+    MODELS,
+    OLD_LISTS,
+    PARTIES,
+    PUBLIC_URL,
+    TABLES,
+    TAGS,
+    TRACKING,
+)
 from coordinator.dispatch.agents import LinkedAgents
 from coordinator.dispatch.clock import Alarm
 from coordinator.dispatch.handshake import Guard
@@ -163,6 +172,7 @@ class Coordinator:
             fingerprint(identity.public),
         )
         app[PUBLIC_URL] = settings.public_url or address.url
+        app[OLD_LISTS] = settings.old_lists
         mount(app, (FATEFLOW,))
 
         runner = web.AppRunner(

@@ -39,6 +39,9 @@ class Settings(BaseModel):
         "auto", description="auto: text on a terminal, JSON elsewhere"
     )
     access_log: bool = Field(False, description="a log line for each request")
+    old_lists: bool = Field(
+        False, description="job/list answers bare lists, as FATE-Flow did before 1.8"
+    )
     agent_grace_s: float = Field(
         3.0, ge=0, le=3600, description="how long an agent may be away before its tasks fail"
     )

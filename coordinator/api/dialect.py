@@ -20,6 +20,9 @@ from federation.errors import NotFound, TripactError
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 SaysNo = Callable[[web.Request, Exception], web.StreamResponse]
 
+JSON = "application/json"
+HTTP_OK = 200
+
 log = structlog.get_logger(__name__)
 
 
@@ -51,8 +54,8 @@ class Route:
     summary: str
     body: dict[str, str] = field(default_factory=dict)
     methods: tuple[str, ...] = ("POST", "GET")
-    takes: tuple[str, ...] = ("application/json",)
-    gives: str = "application/json"
+    takes: tuple[str, ...] = (JSON,)
+    gives: str = JSON
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,7 @@ class Dialect:
         prefix: for instance `/v1`.
         says_no: the answer to an exception, in the dialect's words.
         answer: JSON Schema of its answers, for the OpenAPI document.
+        no_file: HTTP status of a no where a file was asked for.
     """
 
     name: str
@@ -71,6 +75,7 @@ class Dialect:
     routes: tuple[Route, ...]
     says_no: SaysNo
     answer: Mapping[str, Any] = field(default_factory=dict)
+    no_file: int = 404
 
 
 def mount(app: web.Application, dialects: Iterable[Dialect]) -> None:
@@ -81,7 +86,7 @@ def mount(app: web.Application, dialects: Iterable[Dialect]) -> None:
     dialects = tuple(dialects)
     for dialect in dialects:
         for route in dialect.routes:
-            handler = _answering(dialect, route.handler)
+            handler = _answering(dialect, route.handler, gives=route.gives)
             for method in route.methods:
                 # GET is registered alone, so that HEAD does not run a handler that acts.
                 app.router.add_route(method, f"{dialect.prefix}/{route.path}", handler)
@@ -104,8 +109,18 @@ def _describing(dialects: list[Dialect]) -> Handler:
     return describe
 
 
-def _answering(dialect: Dialect, handler: Handler) -> Handler:
-    """The handler, with every exception answered in the dialect's words."""
+def _answering(dialect: Dialect, handler: Handler, *, gives: str = JSON) -> Handler:
+    """The handler, with every exception answered in the dialect's words.
+
+    A client that expects a file takes whatever comes with HTTP 200 for it: a no never has that
+    status there.
+    """
+
+    def no(request: web.Request, error: Exception) -> web.StreamResponse:
+        said = dialect.says_no(request, error)
+        if gives != JSON and said.status == HTTP_OK:
+            said.set_status(dialect.no_file)
+        return said
 
     async def answer(request: web.Request) -> web.StreamResponse:
         try:
@@ -113,10 +128,10 @@ def _answering(dialect: Dialect, handler: Handler) -> Handler:
         except web.HTTPException:
             raise
         except TripactError as error:
-            return dialect.says_no(request, error)
+            return no(request, error)
         except Exception as error:
             log.exception("request failed", dialect=dialect.name, path=request.path)
-            return dialect.says_no(request, error)
+            return no(request, error)
 
     return answer
 

@@ -313,7 +313,7 @@ class TableExists(Conflict):
 
     def __init__(self, namespace: str, name: str) -> None:
         super().__init__(
-            f"The data table already exists: {namespace}.{name}. "
+            f"The data table already exists. {namespace}.{name} is kept. "
             "To replace it, upload with --drop (drop = 1)",
             namespace=namespace,
             name=name,

@@ -1,5 +1,7 @@
 """The FATE-Flow dialect: `/v1`, as the clients of FATE 1.2 to 1.11 speak it."""
 
+from aiohttp import web
+
 from coordinator.api.dialect import Dialect
 from coordinator.api.fateflow import (
     routes_data,
@@ -12,11 +14,26 @@ from coordinator.api.fateflow import (
     routes_tracking,
     routes_world,
 )
-from federation.fateflow.envelope import ANSWER, says_no
+from federation.errors import TripactError
+from federation.fateflow.envelope import ANSWER, reply, retcode_of, says_no
+
+PREFIX = "/v1"
+NO_FILE = 210
+"""FATE-Flow's HTTP status of a download that failed."""
+WRITTEN_AS_IT_IS = frozenset({"component/hetero/merge", "component/woe_array/extract"})
+"""FATE's client writes any `data` of these to a file, whatever the retcode says."""
+
+
+def _says_no(request: web.Request, error: Exception) -> web.Response:
+    path = request.path.removeprefix(PREFIX).strip("/")
+    if path in WRITTEN_AS_IT_IS and isinstance(error, TripactError):
+        return reply(retcode=retcode_of(error), retmsg=error.message)
+    return says_no(request, error)
+
 
 DIALECT = Dialect(
     name="fateflow",
-    prefix="/v1",
+    prefix=PREFIX,
     routes=(
         *routes_data.ROUTES,
         *routes_job.ROUTES,
@@ -28,6 +45,7 @@ DIALECT = Dialect(
         *routes_world.ROUTES,
         *routes_refused.ROUTES,
     ),
-    says_no=says_no,
+    says_no=_says_no,
     answer=ANSWER,
+    no_file=NO_FILE,
 )

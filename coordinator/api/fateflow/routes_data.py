@@ -44,7 +44,8 @@ async def upload(request: web.Request) -> web.Response:
     except TripactError as error:
         error.facts.setdefault("retcode", int(Retcode.EXCEPTION_ERROR))
         raise
-    return submitted(request, taken, Party(wanted.role, wanted.party_id))
+    seat = Party(wanted.role, wanted.party_id)
+    return submitted(request, taken, seat, table_name=wanted.name, namespace=wanted.namespace)
 
 
 async def upload_history(request: web.Request) -> web.Response:

@@ -10,7 +10,7 @@ from coordinator.api.fateflow.documents import document_of, document_or_file, ht
 from coordinator.api.fateflow.filters import seats_shown
 from coordinator.api.fateflow.rows import roles_shown
 from coordinator.api.keys import JOBS, TRACKING
-from coordinator.domain.records import Job, Task, TaskFilter
+from coordinator.domain.records import Job, JobFilter, Task, TaskFilter
 from federation.errors import InvalidJob, NotFound
 from federation.fateflow.envelope import Retcode, reply
 from federation.fateflow.reading import (
@@ -29,6 +29,7 @@ from federation.spec.party import Party, shown_party_id
 from federation.spec.predict import deploy
 
 HTTP_NOTHING_TO_SEND = 210
+DIGITS_OF_DAY = 8
 
 
 async def data_view(request: web.Request) -> web.Response:
@@ -124,13 +125,18 @@ async def tables_of_job(request: web.Request) -> web.Response:
 
 
 async def delete_metrics(request: web.Request) -> web.Response:
-    """Forget the metrics of a job, or of one of its components or seats."""
+    """Forget the metrics of a job, or of one of its components or seats, or of a day's jobs."""
     body = await read_body(request)
     component = None if not body.get("component_name") else text_of(body, "component_name")
-    gone = await request.app[TRACKING].delete_metrics(
-        text_of(body, "job_id"), role_of(body), party_of(body), component
-    )
-    return reply(f"delete {gone} records of metrics")
+    if body.get("job_id"):
+        job_ids = [text_of(body, "job_id")]
+    else:
+        job_ids = await _jobs_of_day(request, _day(body))
+    gone = [
+        await request.app[TRACKING].delete_metrics(job_id, role_of(body), party_of(body), component)
+        for job_id in job_ids
+    ]
+    return reply(f"delete {sum(gone)} records of metrics")
 
 
 async def generate_dsl(request: web.Request) -> web.Response:
@@ -147,6 +153,28 @@ async def generate_dsl(request: web.Request) -> web.Response:
         return document_or_file(body, deploy(train_dsl, kept))
     except InvalidJob as error:
         return http_no(HTTP_NOTHING_TO_SEND, error.message)
+
+
+def _day(body: dict[str, Any]) -> str:
+    """The day a body names: in `date`, or in `model`, as `flow` sends it.
+
+    Raises:
+        MissingArguments: neither a job nor a day is named.
+        WrongArgument: no day in eight digits.
+    """
+    name = "date" if body.get("date") else "model"
+    if not body.get(name):
+        raise MissingArguments(["job_id"])
+    day = text_of(body, name)
+    if not (len(day) == DIGITS_OF_DAY and day.isascii() and day.isdigit()):
+        raise WrongArgument("a date is 8 digits, YYYYMMDD")
+    return day
+
+
+async def _jobs_of_day(request: web.Request, day: str) -> list[str]:
+    """Jobs whose ids, which begin with the time they were taken, begin with a day."""
+    jobs, _ = await request.app[JOBS].jobs_page(JobFilter(job_id_has=day), 0)
+    return [job.job_id for job in jobs if job.job_id.startswith(day)]
 
 
 async def _tasks(request: web.Request, job: Job) -> list[Task]:
@@ -184,7 +212,7 @@ ROUTES = (
         "tracking/component/metric/delete",
         delete_metrics,
         "Forget metrics",
-        {**_JOB, **_SEAT, "component_name": "text"},
+        {"job_id": "text", "date": "YYYYMMDD", **_SEAT, "component_name": "text"},
     ),
     Route(
         "pipeline/dag/dependency",

@@ -21,7 +21,7 @@ from coordinator.api.fateflow.rows import (
     task_row,
     waiting_row,
 )
-from coordinator.api.keys import JOBS, PUBLIC_URL, TRACKING
+from coordinator.api.keys import JOBS, OLD_LISTS, PUBLIC_URL, TRACKING
 from coordinator.domain.records import Job, JobFilter, Submitted, Task, TaskFilter
 from federation.errors import NotFound, TripactError
 from federation.fateflow.envelope import SUCCESS, Retcode, reply
@@ -44,10 +44,11 @@ MOST_ASKED_ALONE = 20
 """So many jobs are looked up one by one; for more, all are read at once."""
 
 
-def submitted(request: web.Request, job: Submitted, seat: Party) -> web.Response:
+def submitted(request: web.Request, job: Submitted, seat: Party, **more: str) -> web.Response:
     """The answer to a job that was taken."""
     return reply(
         {
+            **more,
             "job_id": job.job_id,
             "model_info": {"model_id": job.model_id, "model_version": job.model_version},
             "board_url": _board_url(request, job.job_id, seat.role.value, seat.party_id),
@@ -204,6 +205,8 @@ async def list_jobs(request: web.Request) -> web.Response:
     jobs, count = await request.app[JOBS].jobs_page(
         page_filter(body), limit, page, newest_first=newest_first
     )
+    if request.app.get(OLD_LISTS, False):
+        return reply([job_row(job, job.initiator) for job in jobs])
     return reply({"jobs": [listed_job(job) for job in jobs], "count": count})
 
 
@@ -214,6 +217,8 @@ async def list_tasks(request: web.Request) -> web.Response:
     found = await request.app[JOBS].tasks(task_filter(body))
     shown = found[(page - 1) * limit : page * limit] if limit else found
     jobs = await _jobs_of(request, shown)
+    if request.app.get(OLD_LISTS, False):
+        return reply([task_row(task, jobs[task.job_id]) for task in shown])
     rows = [listed_task(task, jobs[task.job_id]) for task in shown]
     return reply({"tasks": rows, "count": len(found)})
 

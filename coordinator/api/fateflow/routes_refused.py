@@ -6,7 +6,8 @@ An answer that pretends would cost its reader more than one that refuses: nothin
 from aiohttp import web
 
 from coordinator.api.dialect import Handler, Route
-from federation.fateflow.envelope import Retcode, reply
+from federation.errors import NotFound
+from federation.fateflow.envelope import Retcode
 
 _SERVING = "online serving is not offered: submit a predict job with the deployed version"
 _PARTYS_OWN = "what a party allows is the policy of its own agent: see `party-agent grant` there"
@@ -70,15 +71,32 @@ REFUSED = {
 """Path -> why not, and what to do instead."""
 
 
+FILES = frozenset({"model/export", "template/download"})
+"""What a client would write to its disk, were it offered."""
+
+
+class NotOffered(NotFound):
+    """A route of FATE-Flow whose work is not done here."""
+
+    code = "not_offered"
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence, retcode=int(Retcode.EXCEPTION_ERROR))
+
+
 def _refusing(sentence: str) -> Handler:
     async def refuse(_: web.Request) -> web.Response:
-        data = {"code": "not_offered", "problems": [{"path": "", "message": sentence}]}
-        return reply(data, retcode=Retcode.EXCEPTION_ERROR, retmsg=sentence)
+        raise NotOffered(sentence)
 
     return refuse
 
 
 ROUTES = tuple(
-    Route(path, _refusing(sentence), f"Not offered: {sentence}")
+    Route(
+        path,
+        _refusing(sentence),
+        f"Not offered: {sentence}",
+        gives="application/octet-stream" if path in FILES else "application/json",
+    )
     for path, sentence in REFUSED.items()
 )

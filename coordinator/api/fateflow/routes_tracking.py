@@ -8,9 +8,9 @@ from aiohttp import web
 
 from coordinator.api.dialect import Route
 from coordinator.api.fateflow.filters import task_filter
-from coordinator.api.fateflow.rows import output_row, view_row
+from coordinator.api.fateflow.rows import course_of, output_row, view_row
 from coordinator.api.keys import JOBS, TRACKING
-from coordinator.domain.records import Job, JobFilter, MetricSet, OutputTable
+from coordinator.domain.records import Job, JobFilter, MetricSet, OutputTable, TaskFilter
 from federation.errors import NotFound, PartyRefused, Unavailable
 from federation.fateflow import archive
 from federation.fateflow.envelope import Retcode, as_json, reply
@@ -20,6 +20,7 @@ from federation.fateflow.seats import party_of, role_of
 from federation.fateflow.tables import NO_DATA, NO_JOB, SHOWN_ROWS, Shown, rows_shown
 from federation.spec.party import Role
 
+COURSE_FILE = "fate_flow_schedule.log"
 Seat = tuple[str, Role | None, str | None, str]
 
 
@@ -184,7 +185,13 @@ async def _csv_files(
 
 
 async def _log_files(request: web.Request, job: Job) -> AsyncIterator[bytes]:
-    """Tar entries of all seats' logs; a note where a party can not be asked now."""
+    """Tar entries of the course of the job and all seats' logs.
+
+    A note stands in for the log of a party that can not be asked now.
+    """
+    tasks = await request.app[JOBS].tasks(TaskFilter(job_id=job.job_id))
+    course = "".join(f"{line}\n" for line in course_of(job, tasks))
+    yield archive.entry(COURSE_FILE, course.encode())
     for seat in job.seats:
         folder = f"{seat.role.value}/{seat.party_id}"
         sent = False

@@ -151,6 +151,25 @@ def sentence_of(reason: Reason) -> str:
     return f"{where}{reason.message} ({reason.code})"
 
 
+def course_of(job: Job, tasks: Sequence[Task]) -> list[str]:
+    """The course of a job in lines, oldest first: when it and its tasks began and ended."""
+    seen = [
+        (job.created_ms, "job taken"),
+        (job.started_ms, "job started"),
+        (job.ended_ms, f"job ended: {_outcome(job.status, job.reason)}"),
+    ]
+    for task in tasks:
+        name = f"{task.component} version {task.version} of {task.seat}"
+        seen.append((task.started_ms, f"{name} started"))
+        seen.append((task.ended_ms, f"{name} ended: {_outcome(task.party_status, task.reason)}"))
+    lines = sorted((time_ms, line) for time_ms, line in seen if time_ms is not None)
+    return [f"{date_of(time_ms)} {line}" for time_ms, line in lines]
+
+
+def _outcome(status: Status, reason: Reason | None) -> str:
+    return status.value if reason is None else f"{status.value}: {sentence_of(reason)}"
+
+
 def waiting_row(waiting: Waiting) -> dict[str, Any]:
     """What is waited for."""
     return {"party_id": waiting.party_id, "what": waiting.what, "code": waiting.code}

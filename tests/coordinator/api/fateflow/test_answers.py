@@ -242,6 +242,7 @@ def test_logs_of_all_seats_are_in_one_archive(live: Any, done_job: str, route: s
         files = files_of(response.read())
     assert sorted(files) == [
         "arbiter/10000/INFO.log",
+        "fate_flow_schedule.log",
         "guest/9999/INFO.log",
         "host/10000/INFO.log",
     ]

@@ -1,1 +1,0 @@
-"""Which features stay: filters by own rows, or by what earlier components found."""

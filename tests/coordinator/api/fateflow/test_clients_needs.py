@@ -1,0 +1,112 @@
+"""What FATE's clients stumble over: a no where a file was asked for, and answers by day."""
+
+import http.client
+import json
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from coordinator.api.fateflow.rows import course_of
+from coordinator.domain.records import Job, Task
+from federation.spec.orders import Reason
+from federation.spec.party import GUEST, HOST, Party
+from federation.spec.status import Status
+
+GUEST_SEAT = {"role": "guest", "party_id": 9999}
+
+
+def ask(live: Any, route: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+    parts = urlsplit(live.url)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=20)
+    try:
+        connection.request("GET", f"/v1/{route}", json.dumps(body))
+        response = connection.getresponse()
+        return response.status, json.loads(response.read())
+    finally:
+        connection.close()
+
+
+@pytest.mark.parametrize(
+    ("route", "body"),
+    [
+        ("tracking/component/output/data/download", {"job_id": "J"}),
+        ("table/download", {"namespace": "n", "name": "nowhere"}),
+        ("job/log/download", {}),
+    ],
+)
+def test_a_no_is_never_taken_for_the_file_that_was_asked_for(
+    live: Any, route: str, body: dict[str, Any]
+) -> None:
+    status, answer = ask(live, route, body)
+    assert status == 210
+    assert answer["retcode"] == 101
+
+
+@pytest.mark.parametrize("route", ["component/hetero/merge", "component/woe_array/extract"])
+def test_a_no_has_no_data_where_clients_write_the_data_to_a_file(live: Any, route: str) -> None:
+    _, answer = ask(live, route, {})
+    assert answer["retcode"] != 0
+    assert answer["data"] == {}
+
+
+def test_an_upload_names_its_table(live: Any) -> None:
+    live.agents.tables.pop(("exp", "named"), None)
+    conf = {"file": "/w/d.csv", "head": 1, "partition": 1, "namespace": "exp"}
+    taken = live.client.call("data/upload", {**conf, "table_name": "named", "drop": 1})
+    assert (taken["data"]["namespace"], taken["data"]["table_name"]) == ("exp", "named")
+
+
+def metrics(live: Any, job_id: str) -> Any:
+    return live.client.ask(
+        "tracking/component/metrics",
+        {"job_id": job_id, "component_name": "evaluation_0", **GUEST_SEAT},
+    )
+
+
+@pytest.mark.parametrize("name", ["date", "model"])
+def test_metrics_of_a_day_are_forgotten_with_those_of_no_other(
+    live: Any, lr_dsl: Any, lr_conf: Any, name: str
+) -> None:
+    job = live.client.submit(lr_dsl, lr_conf)
+    assert live.client.wait(job, timeout_s=20) == "success"
+    forget = "tracking/component/metric/delete"
+    assert live.client.ask(forget, {name: "19990101"}) == "delete 0 records of metrics"
+    assert metrics(live, job.job_id)
+    live.client.ask(forget, {name: job.job_id[:8]})
+    assert metrics(live, job.job_id) == {}
+
+
+@pytest.mark.parametrize("body", [{}, {"date": "today"}, {"model": "2026"}, {"date": ["20260101"]}])
+def test_metrics_of_no_job_and_no_day_are_left_alone(live: Any, body: dict[str, Any]) -> None:
+    assert live.client.call("tracking/component/metric/delete", body)["retcode"] == 101
+
+
+def test_the_course_of_a_job_is_told_in_order_with_its_reasons() -> None:
+    job = Job(
+        **{"job_id": "J", "kind": "train", "dsl": {}, "conf": {}, "epoch": 0, "progress": 0},
+        **{"model_id": "m", "model_version": "J", "description": "", "updated_ms": 9000},
+        roles={GUEST: ("9999",), HOST: ("10000",)},
+        initiator=Party(GUEST, "9999"),
+        status=Status.FAILED,
+        created_ms=1000,
+        started_ms=2000,
+        ended_ms=8000,
+    )
+    task = Task(
+        **{"job_id": "J", "component": "lr_0", "module": "HeteroLR", "task_id": "J_lr_0"},
+        **{"version": 1, "role": GUEST, "party_id": "9999", "created_ms": 1, "updated_ms": 2},
+        status=Status.FAILED,
+        party_status=Status.FAILED,
+        started_ms=3000,
+        ended_ms=7000,
+        reason=Reason(code="blank_ids", message="3 rows have a blank id", path="reader_0"),
+    )
+    assert course_of(job, [task]) == [
+        "1970-01-01 00:00:01 job taken",
+        "1970-01-01 00:00:02 job started",
+        "1970-01-01 00:00:03 lr_0 version 1 of guest:9999 started",
+        "1970-01-01 00:00:07 lr_0 version 1 of guest:9999 ended:"
+        " failed: reader_0: 3 rows have a blank id (blank_ids)",
+        "1970-01-01 00:00:08 job ended: failed",
+    ]
