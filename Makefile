@@ -33,11 +33,12 @@ up: base  ## The same parties, kept running until Ctrl-C
 	@$(BIN)/python -m examples.demo --keep
 
 test: setup  ## Set up and pass the tests
-	@$(BIN)/python -m pytest -q -n 2 -m 'not together' tests
+	@$(BIN)/python -m pytest -q -n 2 -m 'not together and not clients' tests
 	@$(BIN)/python -m pytest -q -m together tests
+	@$(BIN)/python -m pytest -q -m clients tests
 
 unit: setup  ## Only the tests that start no process of their own
-	@$(BIN)/python -m pytest -q -n 2 -m 'not together' tests
+	@$(BIN)/python -m pytest -q -n 2 -m 'not together and not clients' tests
 
 check: setup  ## Style, types, layers, documents that run
 	@$(BIN)/ruff check .
