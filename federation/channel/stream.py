@@ -32,7 +32,6 @@ class FrameStream:
             end.setsockopt(socket.SOL_SOCKET, option, _SOCKET_BUFFER_BYTES)
         end.setblocking(False)
         self._end = end
-        self._limit = limit
         self._loop = asyncio.get_running_loop()
         self._reader = FrameReader(limit)
         self._frames: deque[Frame] = deque()
@@ -52,6 +51,15 @@ class FrameStream:
         return cls(end)
 
     @property
+    def limit(self) -> int:
+        """The largest frame that is taken and sent, in bytes; may be changed between frames."""
+        return self._reader.limit
+
+    @limit.setter
+    def limit(self, size_bytes: int) -> None:
+        self._reader.limit = size_bytes
+
+    @property
     def unsent_bytes(self) -> int:
         """What was put and the socket has not taken yet."""
         return sum(map(len, self._unsent))
@@ -66,7 +74,7 @@ class FrameStream:
         if self._closed or self._cut_off:
             raise LinkClosed
         waits = bool(self._unsent)
-        self._unsent.extend(memoryview(buffer) for buffer in pack_stream(frame, self._limit))
+        self._unsent.extend(memoryview(buffer) for buffer in pack_stream(frame, self.limit))
         if not waits:
             self._write()
             if self._unsent:

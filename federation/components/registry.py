@@ -19,6 +19,7 @@ def components() -> Mapping[str, Component]:
     from federation.components.features.one_hot import one_hot_encoder
     from federation.components.features.sample_weight import sample_weight
     from federation.components.features.scale import feature_scale
+    from federation.components.features.selection.hetero import hetero_feature_selection
     from federation.components.linear.hetero_linr import hetero_linr
     from federation.components.linear.hetero_lr import hetero_lr
     from federation.components.linear.hetero_poisson import hetero_poisson
@@ -52,6 +53,7 @@ def components() -> Mapping[str, Component]:
         one_hot_encoder,
         sample_weight,
         hetero_feature_binning,
+        hetero_feature_selection,
         intersection,
         hetero_lr,
         hetero_linr,

@@ -125,7 +125,7 @@ class FrameReader:
     """
 
     def __init__(self, limit: int = MAX_FRAME_BYTES) -> None:
-        self._limit = limit
+        self.limit = limit
         self._shared = memoryview(bytearray(_SHARED_BYTES))
         self._own: memoryview | None = None
         self._held = 0
@@ -152,7 +152,7 @@ class FrameReader:
         if self._held < len(self._own):
             return []
         whole, self._own, self._held = self._own, None, 0
-        return [unpack(whole, self._limit)]
+        return [unpack(whole, self.limit)]
 
     def feed(self, data: Bytes) -> list[Frame]:
         """The frames that `data` completes; errors as of `filled`."""
@@ -171,10 +171,10 @@ class FrameReader:
         frames: list[Frame] = []
         shared, at = self._shared, 0
         while self._held - at >= _SIZE.size:
-            size = frame_size(_SIZE.unpack_from(shared, at)[0], self._limit)
+            size = frame_size(_SIZE.unpack_from(shared, at)[0], self.limit)
             start = at + _SIZE.size
             if start + size <= self._held:
-                frames.append(unpack(bytes(shared[start : start + size]), self._limit))
+                frames.append(unpack(bytes(shared[start : start + size]), self.limit))
                 at = start + size
             elif _SIZE.size + size <= len(shared):
                 break

@@ -76,6 +76,8 @@ class SessionOffer(_Signed):
 
     roles: list[str]
     public_key: _PublicKey
+    direct: Annotated[str, Field(max_length=260)] = ""
+    """Where its agent takes direct links, as host:port; empty if it does not."""
 
 
 class SessionKeyLetter(_Signed):
@@ -90,13 +92,21 @@ class Session:
     """One agent's side of the sessions of a job; drop it, and its keys, when the job ends."""
 
     def __init__(
-        self, identity: Identity, digest: bytes, epoch: int, party_id: str, roles: list[str]
+        self,
+        identity: Identity,
+        digest: bytes,
+        epoch: int,
+        party_id: str,
+        roles: list[str],
+        *,
+        direct: str = "",
     ) -> None:
         """Make the ephemeral key of this job and epoch.
 
         Args:
             digest: SHA-256 of the job as all parties see it.
             epoch: which attempt of the job; a new one makes every older letter worthless.
+            direct: where this agent takes direct links, if it does.
         """
         self._identity = identity
         kem, curve = MLKEM768PrivateKey.generate(), X25519PrivateKey.generate()
@@ -109,6 +119,7 @@ class Session:
             signature=bytes(64),
             roles=sorted(roles),
             public_key=public,
+            direct=direct,
         )
         self.offer = _sign(identity, _OFFER, unsigned)
         self.own_secret = secrets.token_bytes(SECRET_BYTES)
