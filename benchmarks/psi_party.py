@@ -22,6 +22,7 @@ from federation.channel.stream import FrameStream, StreamLink
 from federation.protocols.psi import (
     ECDH_MESSAGES,
     OPRF_MESSAGES,
+    Column,
     Intersection,
     ecdh_guest,
     ecdh_host,
@@ -33,7 +34,7 @@ from federation.wire.frames import Frame
 from federation.wire.session import derive
 
 SEATS = {"guest": Party(GUEST, "9999"), "host": Party(HOST, "10000")}
-Side = Callable[[Channel, list[str]], Awaitable[Intersection]]
+Side = Callable[[Channel, Column], Awaitable[Intersection]]
 SIDES: dict[tuple[str, str], Side] = {
     ("oprf", "guest"): oprf_guest,
     ("oprf", "host"): oprf_host,
@@ -66,7 +67,7 @@ async def intersected(method: str, role: str, end: socket.socket, secret: bytes,
     options = pacsv.ConvertOptions(column_types={"id": "string"})
     table = pacsv.read_csv(at / f"{role}.csv", convert_options=options)
     async with channel:
-        found = await SIDES[method, role](channel, table["id"].to_pylist())
+        found = await SIDES[method, role](channel, table["id"])
         pacsv.write_csv(table.take(found.indices), at / f"{role}.out.csv")
     facts = {
         "wall_s": time.perf_counter() - started,

@@ -1,36 +1,37 @@
 """Points of Curve25519 by their u-coordinate: ids hashed to points, points times secret scalars.
 
     multiply(a, multiply(b, P)) = multiply(b, multiply(a, P))
+    multiply(a', multiply(a, multiply(b, P))) = multiply(b, P)          for scalars a, a' of a pair
 
 X25519 is libsodium's (RFC 7748), whose scalars are multiples of the cofactor 8 and clear whatever
-small-order part a point has. A text is hashed until a candidate u falls on the curve. A candidate
-on the curve's twist would work as well, but multiplying never leaves the twist: half of all ids
-could then be told apart from the other half through the blinding, one bit of each id. For the same
-reason points that a peer sent are refused unless canonical, on the curve, and not of small order.
+small-order part a point has. A scalar's inverse modulo the order of the large subgroup can be
+written as such a multiple too: scalars a are drawn until it is one of 255 bits.
+Texts are hashed onto the curve itself (RFC 9380): a point on the curve's twist would work as well,
+but multiplying never leaves the twist, and half of all ids could be told apart from the other half
+through the blinding. For the same reason points that a peer sent are refused unless canonical, on
+the curve, and not of small order.
 Batches go through machine code made at run time where the processor has AVX-512 IFMA, once it has
-given libsodium's results on points drawn for the test; `TRIPACT_KERNELS=portable` forbids that.
-libsodium's Ed25519 with `from_uniform` and `scalarmult_noclamp` is as safe, and twice as slow.
+given libsodium's and hashlib's results on points drawn for the test; `TRIPACT_KERNELS=portable`
+forbids that. libsodium's Ed25519 with `scalarmult_noclamp` is as safe, and twice as slow.
 
 Learns: who sees multiples under a scalar it does not know learns nothing of the ids (decisional
-Diffie-Hellman, hash as random oracle). Hashing takes a time that depends on the id; letters carry
-thousands of ids, so a peer sees sums of such times at most.
-Source: Bernstein 2006; RFC 7748; Boneh, Lynn, Shacham 2001, section 3.3 (try and increment).
+Diffie-Hellman, hash as random oracle).
+Source: Bernstein 2006; RFC 7748; RFC 9380.
 """
 
-import hashlib
 import os
 import secrets
-from collections.abc import Iterable
 from functools import cache
 from typing import TYPE_CHECKING
 
 import gmpy2
 import nacl.bindings
-import nacl.exceptions
 import numpy as np
 from gmpy2 import mpz
 from numpy.typing import NDArray
 
+from federation.crypto.byte_rows import ByteRows, Rows
+from federation.crypto.curve25519_hash import SUITE, point_of, points_of
 from federation.crypto.kernels.choice import SWITCH
 from federation.crypto.kernels.machine import missing
 from federation.errors import BadPoint
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 POINT_BYTES = 32
 _P = mpz(2**255 - 19)
 _A = 486662
-_TOP = 1 << 255
+_ORDER = mpz(2**252 + 27742317777372353535851937790883648493)
 
 _BATCH = 64
 """Points from which on machine code is worth its overhead."""
@@ -62,20 +63,35 @@ def random_scalar() -> bytes:
     return secrets.token_bytes(32)
 
 
-def hash_to_points(domain: bytes, messages: Iterable[bytes]) -> Points:
-    """One point for each message, the same for the same message and domain; shape (n, 32).
+def scalar_pair() -> tuple[bytes, bytes]:
+    """A secret scalar, and one that undoes multiplying by it for points that were multiplied."""
+    top = mpz(1) << 254
+    while True:
+        scalar = mpz(secrets.randbits(251)) * 8 + top
+        if scalar % _ORDER == 0:
+            continue
+        inverse = gmpy2.invert(scalar * 8, _ORDER) * 8
+        if top <= inverse < 2 * top:
+            return bytes(scalar.to_bytes(32, "little")), bytes(inverse.to_bytes(32, "little"))
+
+
+def hash_to_points(domain: bytes, texts: ByteRows, rows: Rows | None = None) -> Points:
+    """One point for each text, the same for the same text and domain; shape (n, 32).
 
     Args:
-        domain: which protocol this is for; of a fixed length in each protocol.
-        messages: what to hash.
+        domain: which protocol this is for; the name of the suite is put behind it.
+        texts: what to hash.
+        rows: which of them, in this order; by default all.
     """
-    whole = [domain + message for message in messages]
-    fast = _kernel() if len(whole) >= _BATCH else None
-    return _lines([_point(message) for message in whole]) if fast is None else _found(fast, whole)
+    chosen = np.arange(len(texts)) if rows is None else rows
+    fast = _kernel() if len(chosen) >= _BATCH else None
+    if fast is not None:
+        return points_of(fast, texts, chosen, domain + SUITE)
+    return _lines([point_of(texts[row], domain + SUITE) for row in chosen.tolist()])
 
 
 def multiply(scalar: bytes, points: Points) -> Points:
-    """Each point times the scalar, shape (n, 32).
+    """Each point that a peer sent times the scalar, shape (n, 32).
 
     Raises:
         BadPoint: a point that is not canonical, not on the curve, or of small order.
@@ -83,54 +99,39 @@ def multiply(scalar: bytes, points: Points) -> Points:
     if points.ndim != 2 or points.shape[1] != POINT_BYTES or points.dtype != np.uint8:
         raise BadPoint("it is not 32 bytes")
     fast = _kernel() if len(points) >= _BATCH else None
-    return _by_sodium(scalar, points) if fast is None else _by_kernel(fast, scalar, points)
+    _check(fast, points)
+    return _times(fast, scalar, points)
 
 
-def _by_sodium(scalar: bytes, points: Points) -> Points:
-    data, times, result = points.tobytes(), nacl.bindings.crypto_scalarmult, []
-    for start in range(0, len(data), POINT_BYTES):
-        point = data[start : start + POINT_BYTES]
-        u = mpz.from_bytes(point, "little")
-        if u >= _P:
-            raise BadPoint("its coordinate is not canonical")
-        if not _on_curve(u):
-            raise BadPoint("it is not on the curve")
-        try:
-            result.append(times(scalar, point))
-        except nacl.exceptions.RuntimeError:
-            raise BadPoint("it is of small order") from None
-    return _lines(result)
+def multiply_own(scalar: bytes, points: Points) -> Points:
+    """Each point times the scalar, for points that were made here."""
+    return _times(_kernel() if len(points) >= _BATCH else None, scalar, points)
 
 
-def _by_kernel(fast: "Kernel", scalar: bytes, points: Points) -> Points:
+def _check(fast: "Kernel | None", points: Points) -> None:
     if not np.all(_canonical(points)):
         raise BadPoint("its coordinate is not canonical")
-    if not np.all(fast.on_curve(points)):
+    on_curve = _on_curve(points) if fast is None else fast.on_curve(points)
+    if not np.all(on_curve):
         raise BadPoint("it is not on the curve")
     small = _lines([u.to_bytes(POINT_BYTES, "little") for u in _SMALL_ORDER])
-    first = points[:, :8].copy().view("<u8")
-    suspects = np.flatnonzero(np.isin(first, small[:, :8].copy().view("<u8")))
+    suspects = np.flatnonzero(np.isin(_first_words(points), _first_words(small)))
     known = {line.tobytes() for line in small}
     if any(points[row].tobytes() in known for row in suspects):
         raise BadPoint("it is of small order")
-    return fast.multiply(scalar, points)
 
 
-def _found(fast: "Kernel", messages: list[bytes]) -> Points:
-    """The point of each message, as `_point` finds it."""
-    result: Points = np.empty((len(messages), POINT_BYTES), dtype=np.uint8)
-    missing_rows, attempt = np.arange(len(messages)), 0
-    while len(missing_rows):
-        start, sha = attempt.to_bytes(4, "little"), hashlib.sha512
-        digests = b"".join([sha(start + messages[row]).digest() for row in missing_rows.tolist()])
-        halves = np.frombuffer(digests, dtype=np.uint8).reshape(-1, POINT_BYTES).copy()
-        halves[:, -1] &= 0x7F
-        good = (_canonical(halves) & fast.on_curve(halves)).reshape(-1, 2)
-        chosen = np.where(good[:, 0], 0, 1)
-        done = np.flatnonzero(good.any(axis=1))
-        result[missing_rows[done]] = halves.reshape(-1, 2, POINT_BYTES)[done, chosen[done]]
-        missing_rows, attempt = missing_rows[~good.any(axis=1)], attempt + 1
-    return result
+def _times(fast: "Kernel | None", scalar: bytes, points: Points) -> Points:
+    if fast is not None:
+        return fast.multiply(scalar, points)
+    data, times = points.tobytes(), nacl.bindings.crypto_scalarmult
+    starts = range(0, len(data), POINT_BYTES)
+    return _lines([times(scalar, data[start : start + POINT_BYTES]) for start in starts])
+
+
+def _first_words(points: Points) -> NDArray[np.uint64]:
+    words: NDArray[np.uint64] = np.ascontiguousarray(points[:, :8]).view("<u8")[:, 0]
+    return words
 
 
 def _canonical(points: Points) -> NDArray[np.bool_]:
@@ -168,29 +169,25 @@ def _tested_kernel() -> "Kernel | None":
     from federation.crypto.curve25519_kernel import kernel
 
     fast = kernel()
-    points = _lines([_point(secrets.token_bytes(8)) for _ in range(20)])
-    points = np.concatenate([points, _lines([secrets.token_bytes(31) + b"\0" for _ in range(20)])])
-    curve = [_on_curve(mpz.from_bytes(point.tobytes(), "little")) for point in points]
+    texts = ByteRows.of([secrets.token_bytes(8 * row) for row in range(20)])
+    points = _lines([point_of(text, SUITE) for text in texts])
+    others = np.concatenate([points, _lines([secrets.token_bytes(31) + b"\0" for _ in range(20)])])
     scalar = random_scalar()
-    same = np.array_equal(fast.on_curve(points), curve) and np.array_equal(
-        fast.multiply(scalar, points[:20]), _by_sodium(scalar, points[:20])
+    same = (
+        np.array_equal(points_of(fast, texts, np.arange(20), SUITE), points)
+        and np.array_equal(fast.on_curve(others), _on_curve(others))
+        and np.array_equal(fast.multiply(scalar, points), _times(None, scalar, points))
     )
     return fast if same else None
 
 
-def _point(message: bytes) -> bytes:
-    attempt = 0
-    while True:
-        digest = hashlib.sha512(attempt.to_bytes(4, "little") + message).digest()
-        for half in (digest[:32], digest[32:]):
-            u = mpz.from_bytes(half, "little") % _TOP
-            if u < _P and _on_curve(u):
-                return bytes(u.to_bytes(POINT_BYTES, "little"))
-        attempt += 1
+def _on_curve(points: Points) -> NDArray[np.bool_]:
+    """Whether u**3 + A u**2 + u is a square other than 0, for each."""
+    return np.fromiter(map(_has_root, points), np.bool_, len(points))
 
 
-def _on_curve(u: mpz) -> bool:
-    """Whether u**3 + A u**2 + u is a square other than 0."""
+def _has_root(point: NDArray[np.uint8]) -> bool:
+    u = mpz.from_bytes(point.tobytes(), "little")
     return bool(gmpy2.legendre(u * (u * (u + _A) + 1) % _P, _P) == 1)
 
 

@@ -1,15 +1,19 @@
 """Curve25519 on 8 points at once: machine code from llvmlite, for processors with AVX-512 IFMA.
 
-Numbers modulo p = 2**255 - 19 are five limbs of 51 bits, each a vector of 8 lanes. The ladder of
-RFC 7748 swaps by masks, and inverses are powers, so time and addresses depend on no secret.
+The ladder of RFC 7748 swaps by masks, and inverses are powers, so time and addresses depend on no
+secret. Of one power three things are made:
 
-    z**(2**252 - 3) gives  1/z = (z**(2**252 - 3))**8 z**3  and  z**((p - 1)/2) = ( )**4 z**2
+    w**(2**252 - 3) gives  1/w = (w**(2**252 - 3))**8 w**3  and  w**((p - 1)/2) = ( )**4 w**2
+
+so that Elligator 2, u -> -A / (1 + 2 u**2) or that times 2 u**2, whichever is on the curve, takes
+one power of w = g h for the numerator g and denominator h**3 of the curve's right side.
 
 Learns: nobody anything.
-Source: RFC 7748, section 5; Bernstein 2006, section 4, for the chain of powers.
+Source: RFC 7748, section 5; RFC 9380, section 6.7.1 and appendix G.2.1.
 """
 
 import ctypes
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -17,86 +21,31 @@ import numpy as np
 from llvmlite import ir
 from numpy.typing import NDArray
 
-from federation.crypto.kernels.assembly import POINTER, VECTOR, WORD, ZERO, Body, Value, splat, word
+from federation.crypto.curve25519_field import (
+    LIMBS,
+    Field,
+    Number,
+    bytes_of,
+    constant,
+    limbs_of,
+)
+from federation.crypto.kernels.assembly import POINTER, VECTOR, WORD, ZERO, Body, Value, word
+from federation.crypto.kernels.engine import Engine
 from federation.crypto.kernels.machine import aligned, at, spread
 from federation.crypto.kernels.shape import LANES
 
-_LIMBS, _BITS = 5, 51
-_MASK = (1 << _BITS) - 1
-_TIMES_P = [4 * (_MASK - 18)] + [4 * _MASK] * 4
-_STEPS = 255
+_P = (1 << 255) - 19
 _A = 486662
-_PRODUCTS = 2800
+_STEPS = 255
+_LADDER_PRODUCTS, _POWER_PRODUCTS = 2800, 280
+_AT_ONCE = 1 << 12
+"""Points of a turn: few enough that the memory of one turn serves the next."""
 
-Number = list[Any]
-"""Five LLVM values."""
-
-
-class _Field:
-    """Arithmetic modulo p, as code: sums and products give limbs little above 51 bits."""
-
-    def __init__(self, body: Body) -> None:
-        self.body, self.ir = body, body.ir
-
-    def load(self, pointer: Value, first: Value | int = 0) -> Number:
-        start = word(first) if isinstance(first, int) else first
-        return [self.body.load(pointer, self.ir.add(start, word(i))) for i in range(_LIMBS)]
-
-    def store(self, number: Number, pointer: Value, first: Value | int = 0) -> None:
-        start = word(first) if isinstance(first, int) else first
-        for i, limb in enumerate(number):
-            self.body.store(limb, pointer, self.ir.add(start, word(i)))
-
-    def carried(self, limbs: Number) -> Number:
-        over = [self.ir.lshr(limb, splat(_BITS)) for limb in limbs]
-        low = [self.ir.and_(limb, splat(_MASK)) for limb in limbs]
-        wrapped = [self.ir.mul(over[-1], splat(19)), *over[:-1]]
-        return [self.ir.add(a, b) for a, b in zip(low, wrapped, strict=True)]
-
-    def add(self, a: Number, b: Number) -> Number:
-        return self.carried([self.ir.add(x, y) for x, y in zip(a, b, strict=True)])
-
-    def sub(self, a: Number, b: Number) -> Number:
-        limbs = zip(a, b, _TIMES_P, strict=True)
-        return self.carried([self.ir.sub(self.ir.add(x, splat(k)), y) for x, y, k in limbs])
-
-    def mul(self, a: Number, b: Number) -> Number:
-        low, high = [ZERO] * (2 * _LIMBS), [ZERO] * (2 * _LIMBS)
-        for i, x in enumerate(a):
-            for j, y in enumerate(b):
-                low[i + j] = self.body.low(low[i + j], x, y)
-                high[i + j + 1] = self.body.high(high[i + j + 1], x, y)
-        return self._folded(low, high)
-
-    def square(self, a: Number) -> Number:
-        low, high = [ZERO] * (2 * _LIMBS), [ZERO] * (2 * _LIMBS)
-        for i in range(_LIMBS):
-            for j in range(i + 1, _LIMBS):
-                low[i + j] = self.body.low(low[i + j], a[i], a[j])
-                high[i + j + 1] = self.body.high(high[i + j + 1], a[i], a[j])
-        low = [self.ir.add(limb, limb) for limb in low]
-        high = [self.ir.add(limb, limb) for limb in high]
-        for i, limb in enumerate(a):
-            low[2 * i] = self.body.low(low[2 * i], limb, limb)
-            high[2 * i + 1] = self.body.high(high[2 * i + 1], limb, limb)
-        return self._folded(low, high)
-
-    def times(self, a: Number, small: int) -> Number:
-        factor = splat(small)
-        low = [self.body.low(ZERO, limb, factor) for limb in a]
-        high = [self.body.high(ZERO, limb, factor) for limb in a]
-        return self._folded([*low, *[ZERO] * _LIMBS], [ZERO, *high, *[ZERO] * (_LIMBS - 1)])
-
-    def _folded(self, low: Number, high: Number) -> Number:
-        # A high half counts 2**52, which is twice the next limb's unit.
-        whole = [self.ir.add(x, self.ir.add(y, y)) for x, y in zip(low, high, strict=True)]
-        folded = zip(whole[:_LIMBS], whole[_LIMBS:], strict=True)
-        return self.carried([self.ir.add(x, self.ir.mul(y, splat(19))) for x, y in folded])
+Points = NDArray[np.uint8]
 
 
-def constant(value: int) -> Number:
-    """A number below 2**51, the same in all lanes."""
-    return [splat(value), *[ZERO] * (_LIMBS - 1)]
+def _module_text(triple: str) -> str:
+    return str(_Module(triple).module)
 
 
 class _Module:
@@ -114,6 +63,7 @@ class _Module:
         self._squares()
         self._ladder()
         self._characters()
+        self._images()
 
     def _function(self, name: str, kinds: list[Value]) -> Body:
         function = ir.Function(self.module, ir.FunctionType(ir.VoidType(), kinds), name)
@@ -123,14 +73,14 @@ class _Module:
     def _product(self) -> None:
         body = self._function("product", [POINTER] * 3)
         to, a, b = body.function.args
-        field = _Field(body)
+        field = Field(body)
         field.store(field.mul(field.load(a), field.load(b)), to)
         body.end()
 
     def _squares(self) -> None:
         body = self._function("squares", [POINTER, POINTER, WORD])
         to, a, count = body.function.args
-        field = _Field(body)
+        field = Field(body)
         field.store(field.load(a), to)
 
         def step(_: Value) -> None:
@@ -141,7 +91,7 @@ class _Module:
 
     def _raised(self, body: Body, z: Value, room: Value) -> Value:
         """z**(2**252 - 3); where the result lies."""
-        a, b, c = (body.at(room, i * _LIMBS) for i in range(3))
+        a, b, c = (body.at(room, i * LIMBS) for i in range(3))
 
         def squared(to: Value, value: Value, count: int) -> None:
             body.call("squares", to, value, word(count))
@@ -174,39 +124,39 @@ class _Module:
         """ladder(to, points, masks, groups): masks[step] is all ones where the scalar's bit is."""
         body = self._function("ladder", [POINTER] * 3 + [WORD])
         to, points, masks, groups = body.function.args
-        state, room = body.buffer(4 * _LIMBS + 1), body.buffer(4 * _LIMBS)
-        field = _Field(body)
+        state, room = body.buffer(4 * LIMBS + 1), body.buffer(4 * LIMBS)
+        field = Field(body)
 
         def swapped(numbers: list[Number], mask: Value) -> list[Number]:
             x2, z2, x3, z3 = numbers
             for one, other in ((x2, x3), (z2, z3)):
-                for i in range(_LIMBS):
+                for i in range(LIMBS):
                     moved = body.ir.and_(mask, body.ir.xor(one[i], other[i]))
                     one[i], other[i] = body.ir.xor(one[i], moved), body.ir.xor(other[i], moved)
             return [x2, z2, x3, z3]
 
         def group(index: Value) -> None:
-            base = body.ir.mul(index, word(_LIMBS))
+            base = body.ir.mul(index, word(LIMBS))
             start = [constant(1), constant(0), field.load(points, base), constant(1)]
             for i, number in enumerate(start):
-                field.store(number, state, i * _LIMBS)
-            body.store(ZERO, state, 4 * _LIMBS)
+                field.store(number, state, i * LIMBS)
+            body.store(ZERO, state, 4 * LIMBS)
 
             def step(number: Value) -> None:
                 bit = body.load(masks, number)
-                mask = body.ir.xor(body.load(state, 4 * _LIMBS), bit)
-                body.store(bit, state, 4 * _LIMBS)
-                before = [field.load(state, i * _LIMBS) for i in range(4)]
+                mask = body.ir.xor(body.load(state, 4 * LIMBS), bit)
+                body.store(bit, state, 4 * LIMBS)
+                before = [field.load(state, i * LIMBS) for i in range(4)]
                 after = _step(field, field.load(points, base), swapped(before, mask))
                 for i, value in enumerate(after):
-                    field.store(value, state, i * _LIMBS)
+                    field.store(value, state, i * LIMBS)
 
             body.times(_STEPS, step)
             last = swapped(
-                [field.load(state, i * _LIMBS) for i in range(4)], body.load(state, 4 * _LIMBS)
+                [field.load(state, i * LIMBS) for i in range(4)], body.load(state, 4 * LIMBS)
             )
-            field.store(last[1], state, _LIMBS)
-            z = body.at(state, _LIMBS)
+            field.store(last[1], state, LIMBS)
+            z = body.at(state, LIMBS)
             power = self._raised(body, z, room)
             body.call("squares", power, power, word(3))
             inverse = field.load(power)
@@ -220,24 +170,58 @@ class _Module:
         """characters(to, points, groups): (u**3 + A u**2 + u)**((p - 1)/2)."""
         body = self._function("characters", [POINTER] * 2 + [WORD])
         to, points, groups = body.function.args
-        value, room = body.buffer(_LIMBS), body.buffer(4 * _LIMBS)
-        field = _Field(body)
+        value, room = body.buffer(LIMBS), body.buffer(4 * LIMBS)
+        field = Field(body)
 
         def group(index: Value) -> None:
-            base = body.ir.mul(index, word(_LIMBS))
+            base = body.ir.mul(index, word(LIMBS))
             u = field.load(points, base)
             inner = field.add(field.mul(u, field.add(u, constant(_A))), constant(1))
-            y = field.mul(u, inner)
-            field.store(y, value)
-            power = self._raised(body, value, room)
-            body.call("squares", power, power, word(2))
-            field.store(field.mul(field.load(power), field.square(y)), to, base)
+            field.store(field.mul(u, inner), value)
+            field.store(self._character(field, value, room), to, base)
 
         body.times(groups, group)
         body.end()
 
+    def _images(self) -> None:
+        """images(to, numbers, groups): where Elligator 2 puts u, as character, x1 and x2.
 
-def _step(field: _Field, u: Number, numbers: list[Number]) -> list[Number]:
+        x1 = -A / h and x2 = 2 u**2 x1 with h = 1 + 2 u**2. The right side of the curve at x1 is
+        g / h**3 with g = -A (h**2 - 2 A**2 u**2), and has the character of w = g h.
+        """
+        body = self._function("images", [POINTER] * 2 + [WORD])
+        to, numbers, groups = body.function.args
+        value, room = body.buffer(LIMBS), body.buffer(4 * LIMBS)
+        field = Field(body)
+
+        def group(index: Value) -> None:
+            base, out = body.ir.mul(index, word(LIMBS)), body.ir.mul(index, word(3 * LIMBS))
+            square = field.square(field.carried(field.carried(field.load(numbers, base))))
+            t = field.add(square, square)
+            h = field.add(t, constant(1))
+            inner = field.sub(field.square(h), field.mul(t, constant(_A * _A)))
+            g = field.mul(inner, constant(_P - _A))
+            field.store(field.mul(g, h), value)
+            field.store(self._character(field, value, room), to, out)
+            power = body.at(room, 0)
+            body.call("squares", power, power, word(1))
+            w = field.load(value)
+            inverse = field.mul(field.load(power), field.mul(field.square(w), w))
+            x1 = field.mul(field.mul(inverse, g), constant(_P - _A))
+            field.store(x1, to, body.ir.add(out, word(LIMBS)))
+            field.store(field.mul(x1, t), to, body.ir.add(out, word(2 * LIMBS)))
+
+        body.times(groups, group)
+        body.end()
+
+    def _character(self, field: Field, value: Value, room: Value) -> Number:
+        """w**((p - 1)/2); leaves (w**(2**252 - 3))**4 at the beginning of `room`."""
+        power = self._raised(field.body, value, room)
+        field.body.call("squares", power, power, word(2))
+        return field.mul(field.load(power), field.square(field.load(value)))
+
+
+def _step(field: Field, u: Number, numbers: list[Number]) -> list[Number]:
     """One bit of the ladder; names as in RFC 7748."""
     x2, z2, x3, z3 = numbers
     a, b = field.add(x2, z2), field.sub(x2, z2)
@@ -258,101 +242,78 @@ class Kernel:
     """The compiled functions."""
 
     def __init__(self) -> None:
-        import llvmlite.binding as llvm
-
-        llvm.initialize_native_target()
-        llvm.initialize_native_asmprinter()
-        module = llvm.parse_assembly(str(_Module(llvm.get_default_triple()).module))
-        module.verify()
-        target = llvm.Target.from_default_triple().create_target_machine(
-            cpu=llvm.get_host_cpu_name(),
-            features=llvm.get_host_cpu_features().flatten(),
-            opt=2,
-        )
-        self._engine = llvm.create_mcjit_compiler(module, target)
-        self._engine.finalize_object()
+        self._engine = Engine(_module_text)
         pointer, count = ctypes.c_void_p, ctypes.c_uint64
-        self._ladder = self._found("ladder", pointer, pointer, pointer, count)
-        self._characters = self._found("characters", pointer, pointer, count)
+        self._ladder = self._engine.function("ladder", pointer, pointer, pointer, count)
+        self._characters = self._engine.function("characters", pointer, pointer, count)
+        self._images = self._engine.function("images", pointer, pointer, count)
 
-    def _found(self, name: str, *kinds: Any) -> Any:
-        return ctypes.CFUNCTYPE(None, *kinds)(self._engine.get_function_address(name))
-
-    def multiply(self, scalar: bytes, points: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def multiply(self, scalar: bytes, points: Points) -> Points:
         """X25519 of canonical points of the curve that are not of small order; shape (n, 32)."""
         clamped = (int.from_bytes(scalar, "little") & ((1 << 254) - 8)) | 1 << 254
         masks = aligned(_STEPS, LANES)
         for step in range(_STEPS):
             masks[step] = -(clamped >> (_STEPS - 1 - step) & 1) & ((1 << 64) - 1)
-        limbs = _limbs_of(points)
-        result = aligned(*limbs.shape)
 
-        def work(first: int, count: int) -> None:
-            self._ladder(at(result, first), at(limbs, first), at(masks), count)
+        def some(part: Points) -> Points:
+            limbs = limbs_of(part)
+            result = aligned(*limbs.shape)
 
-        spread(len(limbs), _PRODUCTS, work)
-        return _bytes_of(result)[: len(points)]
+            def work(first: int, count: int) -> None:
+                self._ladder(at(result, first), at(limbs, first), at(masks), count)
 
-    def on_curve(self, points: NDArray[np.uint8]) -> NDArray[np.bool_]:
+            spread(len(limbs), _LADDER_PRODUCTS, work)
+            return bytes_of(result)[: len(part)]
+
+        into: Points = np.empty_like(points)
+        _in_turns(some, points, into)
+        return into
+
+    def on_curve(self, points: Points) -> NDArray[np.bool_]:
         """Whether u**3 + A u**2 + u is a square other than 0, for each; shape (n,)."""
-        limbs = _limbs_of(points)
-        result = aligned(*limbs.shape)
+
+        def some(part: Points) -> NDArray[np.bool_]:
+            limbs = limbs_of(part)
+            result = aligned(*limbs.shape)
+
+            def work(first: int, count: int) -> None:
+                self._characters(at(result, first), at(limbs, first), count)
+
+            spread(len(limbs), _POWER_PRODUCTS, work)
+            return _are_one(bytes_of(result)[: len(part)])
+
+        into: NDArray[np.bool_] = np.empty(len(points), dtype=np.bool_)
+        _in_turns(some, points, into)
+        return into
+
+    def images(self, limbs: NDArray[np.uint64]) -> Points:
+        """Where Elligator 2 puts numbers modulo p; shape (8 g, 32).
+
+        Args:
+            limbs: shape (g, 5, 8), each below 2**57.
+        """
+        result = aligned(len(limbs), 3 * LIMBS, LANES)
 
         def work(first: int, count: int) -> None:
-            self._characters(at(result, first), at(limbs, first), count)
+            self._images(at(result, first), at(limbs, first), count)
 
-        spread(len(limbs), _PRODUCTS // 10, work)
-        lines = _bytes_of(result)[: len(points)]
-        square: NDArray[np.bool_] = (lines[:, 0] == 1) & ~lines[:, 1:].any(axis=1)
-        return square
+        spread(len(limbs), _POWER_PRODUCTS, work)
+        character, one, two = (bytes_of(result[:, i * LIMBS : (i + 1) * LIMBS]) for i in range(3))
+        points: Points = np.where(_are_one(character)[:, None], one, two)
+        return points
+
+
+def _in_turns(work: Callable[[Points], Any], points: Points, into: NDArray[Any]) -> None:
+    for start in range(0, len(points), _AT_ONCE):
+        into[start : start + _AT_ONCE] = work(points[start : start + _AT_ONCE])
+
+
+def _are_one(lines: Points) -> NDArray[np.bool_]:
+    ones: NDArray[np.bool_] = (lines[:, 0] == 1) & ~lines[:, 1:].any(axis=1)
+    return ones
 
 
 @cache
 def kernel() -> Kernel:
     """The functions, compiled on first use."""
     return Kernel()
-
-
-def _limbs_of(points: NDArray[np.uint8]) -> NDArray[np.uint64]:
-    """Groups of 8 points, shape (g, 5, 8); the last is filled up with zeros."""
-    groups = -(-len(points) // LANES)
-    whole = np.zeros((groups * LANES, 4), dtype=np.uint64)
-    whole[: len(points)] = np.ascontiguousarray(points).view("<u8")
-    limbs = aligned(groups, _LIMBS, LANES)
-    for i in range(_LIMBS):
-        first, shift = divmod(i * _BITS, 64)
-        value = whole[:, first] >> np.uint64(shift)
-        if shift > 64 - _BITS and first < 3:
-            value = value | whole[:, first + 1] << np.uint64(64 - shift)
-        limbs[:, i] = (value & np.uint64(_MASK)).reshape(-1, LANES)
-    return limbs
-
-
-def _bytes_of(limbs: NDArray[np.uint64]) -> NDArray[np.uint8]:
-    """Canonical bytes, shape (8 g, 32)."""
-    parts = [limbs[:, i].reshape(-1).copy() for i in range(_LIMBS)]
-    mask, bits, fold = np.uint64(_MASK), np.uint64(_BITS), np.uint64(19)
-
-    def settle() -> None:
-        for i in range(_LIMBS):
-            over = parts[i] >> bits
-            parts[i] &= mask
-            parts[(i + 1) % _LIMBS] += over if i < _LIMBS - 1 else over * fold
-
-    for _ in range(3):
-        settle()
-    above = (parts[0] + fold) >> bits  # 1 where the number is p or more
-    for i in range(1, _LIMBS):
-        above = (parts[i] + above) >> bits
-    parts[0] += above * fold
-    for i in range(_LIMBS - 1):
-        parts[i + 1] += parts[i] >> bits
-        parts[i] &= mask
-    parts[-1] &= mask
-    words = np.zeros((len(parts[0]), 4), dtype="<u8")
-    for i, part in enumerate(parts):
-        first, shift = divmod(i * _BITS, 64)
-        words[:, first] |= part << np.uint64(shift)
-        if shift > 64 - _BITS and first < 3:
-            words[:, first + 1] |= part >> np.uint64(64 - shift)
-    return words.view(np.uint8)

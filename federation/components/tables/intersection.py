@@ -4,7 +4,7 @@ By `intersect_method`: oprf (an oblivious pseudorandom function from oblivious t
 name, and what is run where none is set, as it is the fastest that hides ids), rsa (blind
 signatures, FATE's default), ecdh (Diffie-Hellman on Curve25519, which serves dh too), raw (ids or
 their hashes in the clear), between the guest and each host; with several hosts the ids that all
-have. All give the same rows. By `cardinality_only` just the number of common ids, of two parties.
+have. All give the same rows. By `cardinality_only` just the number of common ids.
 All parties' output rows stand in the order of the ids' UTF-8 bytes.
 
 Learns: what the header of the method in `federation.protocols.psi` says; with oprf, rsa
@@ -96,9 +96,6 @@ async def guest(
     """Find the common ids with every host and keep their rows."""
     table, ids = _input(data)
     _tell(p, report)
-    if p.cardinality_only and len(ch.hosts) != 1:
-        problem = Problem("cardinality_only", "counts the common ids of a guest and one host")
-        raise InvalidParameters([problem])
     await ch.hosts.send("method", p.protocol)
     if p.cardinality_only:
         common, _ = await count_as_guest(ch, ids, p.ecdh_options, tell=p.sync_cardinality)

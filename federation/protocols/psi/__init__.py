@@ -5,8 +5,17 @@ from federation.protocols.psi.cardinality import (
     count_as_guest,
     count_as_host,
 )
-from federation.protocols.psi.ecdh import ECDH_MESSAGES, EcdhOptions, ecdh_guest, ecdh_host
-from federation.protocols.psi.ids import Intersection
+from federation.protocols.psi.ecdh import (
+    ECDH_MESSAGES,
+    EcdhOptions,
+    GuestSide,
+    HostSide,
+    ecdh_guest,
+    ecdh_host,
+    ecdh_keep_guest,
+    ecdh_keep_host,
+)
+from federation.protocols.psi.ids import Column, Ids, Intersection
 from federation.protocols.psi.oprf import OPRF_MESSAGES, oprf_guest, oprf_host
 from federation.protocols.psi.raw import RAW_MESSAGES, RawOptions, raw_guest, raw_host
 from federation.protocols.psi.rsa import RSA_MESSAGES, RsaOptions, rsa_guest, rsa_host
@@ -17,7 +26,11 @@ __all__ = [
     "OPRF_MESSAGES",
     "RAW_MESSAGES",
     "RSA_MESSAGES",
+    "Column",
     "EcdhOptions",
+    "GuestSide",
+    "HostSide",
+    "Ids",
     "Intersection",
     "RawOptions",
     "RsaOptions",
@@ -25,6 +38,8 @@ __all__ = [
     "count_as_host",
     "ecdh_guest",
     "ecdh_host",
+    "ecdh_keep_guest",
+    "ecdh_keep_host",
     "oprf_guest",
     "oprf_host",
     "raw_guest",

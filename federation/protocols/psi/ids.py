@@ -6,6 +6,8 @@ Ids match when their UTF-8 bytes do: no case folding, no Unicode normalisation, 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +15,7 @@ import pyarrow.compute as pc
 from cryptography.hazmat.primitives import hashes
 from numpy.typing import NDArray
 
+from federation.crypto.byte_rows import ByteRows
 from federation.errors import BlankIds, DuplicateIds, InvalidParameters, Problem
 
 
@@ -24,12 +27,14 @@ class Intersection:
         indices: shape (k,), int64: this party's rows whose ids all parties have, in the order of
             their ids' UTF-8 bytes, so that entry i means the same id at every party.
         own: how many ids this party brought.
+        told: whether this party got to know the common ids; if not, `indices` is empty.
         sizes: how many ids another party brought, by `role:id`, as far as this party learned it.
     """
 
     indices: NDArray[np.int64]
     own: int
     sizes: Mapping[str, int] = field(default_factory=dict)
+    told: bool = True
 
     @property
     def common(self) -> int:
@@ -58,6 +63,8 @@ _HASHES: dict[str, Hash] = {
 }
 
 NO_HASH = "none"
+_SHORT = 32
+"""Ids of fewer bytes are sorted as numbers."""
 
 
 def check_hash_method(path: str, method: str, *, none: bool) -> None:
@@ -88,23 +95,74 @@ def encoded(ids: Sequence[str], method: str, salt: str) -> list[bytes]:
     return [digest((text + salt).encode()) for text in ids]
 
 
-def check_ids(ids: Sequence[str]) -> None:
-    """Check that each id stands for one row.
+Column = Sequence[str] | Any
+"""Strings, `Ids`, or an Arrow column of text."""
 
-    Raises:
-        BlankIds: ids that are empty or white space.
-        DuplicateIds: ids that repeat another.
+
+class Ids(Sequence[str]):
+    """A column of ids, one for each row of a table.
+
+    Attributes:
+        column: an array of Arrow's `large_string`, without nulls.
     """
-    blank = len(ids) - sum(map(bool, map(str.strip, ids)))
-    if blank:
-        raise BlankIds(blank)
-    repeated = len(ids) - len(set(ids))
-    if repeated:
-        raise DuplicateIds(repeated)
 
+    def __init__(self, ids: Column) -> None:
+        """Take over strings or an Arrow column; a null is a blank id."""
+        column: Any = ids.column if isinstance(ids, Ids) else ids
+        if isinstance(column, pa.ChunkedArray):
+            column = column.cast(pa.large_string()).combine_chunks()
+        elif not isinstance(column, pa.Array):
+            column = pa.array(list(column), pa.large_string())
+        self.column: Any = pc.fill_null(column.cast(pa.large_string()), "")
 
-def in_order(ids: Sequence[str], rows: NDArray[np.int64]) -> NDArray[np.int64]:
-    """`rows`, by the UTF-8 bytes of their ids; code points sort as their UTF-8 does."""
-    column = pa.array([ids[row] for row in rows.tolist()], pa.large_string())
-    order: NDArray[np.int64] = rows[pc.sort_indices(column).to_numpy()]
-    return order
+    @cached_property
+    def texts(self) -> ByteRows:
+        """The UTF-8 bytes of the ids."""
+        return ByteRows(self.column)
+
+    def salted(self, salt: str) -> ByteRows:
+        """The UTF-8 bytes of the ids, each with the salt behind it."""
+        if not salt:
+            return self.texts
+        behind, between = (pa.scalar(text, pa.large_string()) for text in (salt, ""))
+        return ByteRows(pc.binary_join_element_wise(self.column, behind, between))
+
+    def __len__(self) -> int:
+        """How many rows."""
+        return len(self.column)
+
+    def __getitem__(self, rows: Any) -> Any:
+        """The id of a row, or those of a slice."""
+        picked = self.column[rows]
+        return picked.to_pylist() if isinstance(rows, slice) else picked.as_py()
+
+    def at(self, rows: NDArray[np.int64]) -> "Ids":
+        """The ids of some rows, in their order."""
+        return Ids(self.column.take(pa.array(rows)))
+
+    def check(self) -> None:
+        """Check that each id stands for one row.
+
+        Raises:
+            BlankIds: ids that are empty or white space.
+            DuplicateIds: ids that repeat another.
+        """
+        blank = pc.sum(pc.equal(pc.utf8_trim_whitespace(self.column), "")).as_py() or 0
+        if blank:
+            raise BlankIds(blank)
+        repeated = len(self) - pc.count_distinct(self.column).as_py()
+        if repeated:
+            raise DuplicateIds(repeated)
+
+    def in_order(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """`rows`, by the UTF-8 bytes of their ids."""
+        lengths = self.texts.lengths[rows]
+        if int(lengths.max(initial=0)) >= _SHORT:
+            ids = self.column.take(pa.array(rows))
+            order = np.asarray(pc.sort_indices(ids).to_numpy(), dtype=np.int64)
+            return rows[order]
+        # As numbers of 64 bits, most significant first; a shorter id stands before one it begins.
+        words = self.texts.padded(rows, _SHORT + 8, b"").view(">u8").astype(np.uint64)
+        used = range(int(lengths.max(initial=0)) // 8, -1, -1)
+        order = np.lexsort([lengths, *(words[:, i] for i in used)])
+        return rows[order]

@@ -20,7 +20,6 @@ place of a set for each hash function, so that a mark for a line does not tell t
 import asyncio
 import math
 import secrets
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,23 +27,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from federation.channel import Channel, Message, Peer
+from federation.crypto.byte_rows import ByteRows
 from federation.crypto.ot_extension import Code, Receiver, RowHash, Sender, Words, words_for
 from federation.crypto.ot_extension_base import POINT_BYTES, BaseSender, chosen_keys
 from federation.errors import BadIntersection, ComputationProblem
 from federation.protocols.psi.cuckoo import CHOICES, Indices, bin_count, bins_of, placed
 from federation.protocols.psi.exchange import (
     lines_from,
-    mask_of,
     parts,
-    receive_lines,
     receive_size,
-    send_lines,
     shuffled,
     together,
 )
-from federation.protocols.psi.idblocks import IdBytes, blocks_of
-from federation.protocols.psi.ids import Intersection, check_ids, in_order
+from federation.protocols.psi.idblocks import blocks_of
+from federation.protocols.psi.ids import Column, Ids, Intersection
 from federation.protocols.psi.tags import TagIndex
+from federation.protocols.psi.telling import Match, settled, told
 from federation.spec.party import GUEST, HOST
 
 OPRF_MESSAGES = (
@@ -62,7 +60,6 @@ _SEED_BYTES = 32
 _STATISTICAL_BITS = 40
 _BLOCK_BYTES = 16
 _ATTEMPTS = 8
-_NO_MARKS: NDArray[np.bool_] = np.empty(0, dtype=np.bool_)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,55 +96,46 @@ class _Sizes:
         return np.empty((0, CHOICES * self.tag_bytes), dtype=np.uint8)
 
 
-async def oprf_guest(ch: Channel, ids: Sequence[str]) -> Intersection:
+async def oprf_guest(ch: Channel, ids: Column, *, tell: bool = True) -> Intersection:
     """The guest's side.
 
     Args:
         ch: with `OPRF_MESSAGES` declared.
         ids: one for each row of the guest's table.
+        tell: whether hosts get to know the common ids; the same at all parties.
 
     Raises:
         BlankIds, DuplicateIds: ids that do not stand for one row each.
         BadPoint, BadIntersection: a host's letter is not what the protocol has.
     """
-    check_ids(ids)
-    hosts = list(ch.hosts)
-    await ch.hosts.send("psi.oprf.guest_size", len(ids))
-    texts = await asyncio.to_thread(IdBytes, ids)
-    matches = await together(*(_match(host, texts) for host in hosts))
-    common = np.flatnonzero(np.all(np.stack([place for place, _ in matches]) >= 0, axis=0))
-    await together(
-        *(
-            send_lines(host, "psi.oprf.common", mask_of(place[common], size))
-            for host, (place, size) in zip(hosts, matches, strict=True)
-        )
-    )
-    named = {str(host.party): size for host, (_, size) in zip(hosts, matches, strict=True)}
-    return Intersection(in_order(ids, common), len(ids), named)
+    column, hosts = Ids(ids), list(ch.hosts)
+    column.check()
+    await ch.hosts.send("psi.oprf.guest_size", len(column))
+    matches = await together(*(_match(host, column.texts) for host in hosts))
+    return await settled(column, "psi.oprf.common", matches, tell)
 
 
-async def oprf_host(ch: Channel, ids: Sequence[str]) -> Intersection:
+async def oprf_host(ch: Channel, ids: Column, *, tell: bool = True) -> Intersection:
     """A host's side; arguments and errors as the guest's."""
-    check_ids(ids)
-    guest = ch.guest
-    await guest.send("psi.oprf.host_size", len(ids))
-    sizes = _Sizes(await receive_size(guest, "psi.oprf.guest_size"), len(ids))
-    texts, order = await asyncio.to_thread(IdBytes, ids), shuffled(len(ids))
+    column, guest = Ids(ids), ch.guest
+    column.check()
+    await guest.send("psi.oprf.host_size", len(column))
+    sizes = _Sizes(await receive_size(guest, "psi.oprf.guest_size"), len(column))
+    order = shuffled(len(column))
     sender = await _base_as_host(guest, sizes)
     seed: bytes = await guest.receive("psi.oprf.seed")
     if len(seed) != _SEED_BYTES:
         raise BadIntersection(f"{guest.party} sent a seed of another length")
-    blocks = (await asyncio.to_thread(blocks_of, texts, seed))[order]
+    blocks = (await asyncio.to_thread(blocks_of, column.texts, seed))[order]
     rows = [
-        await asyncio.to_thread(sender.extend, told)
-        async for told in lines_from(guest, "psi.oprf.told", sizes.bins, sizes.no_told)
+        await asyncio.to_thread(sender.extend, part)
+        async for part in lines_from(guest, "psi.oprf.told", sizes.bins, sizes.no_told)
     ]
     function = _Function(np.concatenate(rows), sender, seed, sizes)
-    for part in parts(len(ids)):
+    for part in parts(len(column)):
         lines = await asyncio.to_thread(function.lines, blocks[part])
         await guest.send("psi.oprf.lines", lines)
-    marks = await receive_lines(guest, "psi.oprf.common", len(ids), _NO_MARKS)
-    return Intersection(in_order(ids, order[marks]), len(ids), {str(guest.party): sizes.guest})
+    return await told(column, guest, "psi.oprf.common", order, size=sizes.guest, tell=tell)
 
 
 async def _base_as_host(guest: Peer, sizes: _Sizes) -> Sender:
@@ -168,9 +156,8 @@ async def _base_as_guest(host: Peer, sizes: _Sizes) -> Receiver:
     return Receiver(await asyncio.to_thread(base.keys, answers))
 
 
-async def _match(host: Peer, texts: IdBytes) -> tuple[Indices, int]:
-    """For each id where it stands in the host's lines or -1, and how many lines there are."""
-    sizes = _Sizes(len(texts.lengths), await receive_size(host, "psi.oprf.host_size"))
+async def _match(host: Peer, texts: ByteRows) -> Match:
+    sizes = _Sizes(len(texts), await receive_size(host, "psi.oprf.host_size"))
     jobs: list[Any] = [_base_as_guest(host, sizes), _placing(texts, sizes)]
     receiver, table = await together(*jobs)
     await host.send("psi.oprf.seed", table.seed)
@@ -181,10 +168,10 @@ async def _match(host: Peer, texts: IdBytes) -> tuple[Indices, int]:
     index = await asyncio.to_thread(TagIndex, tags, table.choice, sizes.tag_bytes)
     async for lines in lines_from(host, "psi.oprf.lines", sizes.host, sizes.no_lines):
         await asyncio.to_thread(index.sift, lines)
-    return await asyncio.to_thread(index.places), sizes.host
+    return Match(host, await asyncio.to_thread(index.places), sizes.host)
 
 
-async def _placing(texts: IdBytes, sizes: _Sizes) -> "_Placed":
+async def _placing(texts: ByteRows, sizes: _Sizes) -> "_Placed":
     return await asyncio.to_thread(_Placed, texts, sizes)
 
 
@@ -196,7 +183,7 @@ class _Placed:
         choice: which of its three bins each id is in, shape (n,).
     """
 
-    def __init__(self, texts: IdBytes, sizes: _Sizes) -> None:
+    def __init__(self, texts: ByteRows, sizes: _Sizes) -> None:
         for _ in range(_ATTEMPTS):
             self.seed = secrets.token_bytes(_SEED_BYTES)
             self._blocks = blocks_of(texts, self.seed)

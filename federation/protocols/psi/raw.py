@@ -29,12 +29,13 @@ from federation.protocols.psi.exchange import (
 )
 from federation.protocols.psi.ids import (
     NO_HASH,
+    Column,
+    Ids,
     Intersection,
     check_hash_method,
-    check_ids,
     encoded,
-    in_order,
 )
+from federation.protocols.psi.telling import NOWHERE
 from federation.spec.party import GUEST, HOST, Role
 from federation.wire.codec import StringVector
 
@@ -91,7 +92,7 @@ class RawOptions:
 
 
 async def raw_guest(
-    ch: Channel, ids: Sequence[str], options: RawOptions = RawOptions()
+    ch: Channel, ids: Column, options: RawOptions = RawOptions(), *, tell: bool = True
 ) -> Intersection:
     """The guest's side.
 
@@ -99,66 +100,78 @@ async def raw_guest(
         ch: with `RAW_MESSAGES` declared.
         ids: one for each row of the guest's table.
         options: the same at all parties.
+        tell: whether the side that does not join gets to know the common ids; the same at all
+            parties, and true where several hosts join.
 
     Raises:
         BlankIds, DuplicateIds: ids that do not stand for one row each.
         BadIntersection: a host's letter is not what the protocol has.
     """
-    check_ids(ids)
+    column = Ids(ids)
+    column.check()
     if options.joins is GUEST:
-        return await _join_at_guest(ch, ids, options)
-    return await _join_at_hosts(ch, ids, options)
+        return await _join_at_guest(ch, column, options, tell)
+    if not tell and len(ch.hosts) > 1:
+        problem = Problem("sync_intersect_ids", "several hosts that join need the guest's help")
+        raise InvalidParameters([problem])
+    return await _join_at_hosts(ch, column, options, tell)
 
 
 async def raw_host(
-    ch: Channel, ids: Sequence[str], options: RawOptions = RawOptions()
+    ch: Channel, ids: Column, options: RawOptions = RawOptions(), *, tell: bool = True
 ) -> Intersection:
     """A host's side; arguments and errors as the guest's."""
-    check_ids(ids)
+    column = Ids(ids)
+    column.check()
     if options.joins is GUEST:
-        return await _send_to_guest(ch.guest, ids, options)
-    return await _join_with_guest(ch.guest, ids, options)
+        return await _send_to_guest(ch.guest, column, options, tell)
+    return await _join_with_guest(ch.guest, column, options, tell)
 
 
-async def _join_at_guest(ch: Channel, ids: Sequence[str], options: RawOptions) -> Intersection:
+async def _join_at_guest(ch: Channel, ids: Ids, options: RawOptions, tell: bool) -> Intersection:
     hosts = list(ch.hosts)
     lists = await together(*(_receive_ids(host, "host") for host in hosts))
     mine = options.written(ids)
     common = set(mine).intersection(*lists)
-    await together(
-        *(
-            send_lines(host, "psi.raw.host_common", _marks(theirs, common))
-            for host, theirs in zip(hosts, lists, strict=True)
+    if tell:
+        await together(
+            *(
+                send_lines(host, "psi.raw.host_common", _marks(theirs, common))
+                for host, theirs in zip(hosts, lists, strict=True)
+            )
         )
-    )
     named = {str(host.party): len(theirs) for host, theirs in zip(hosts, lists, strict=True)}
     return Intersection(_rows(ids, mine, common), len(ids), named)
 
 
-async def _send_to_guest(guest: Peer, ids: Sequence[str], options: RawOptions) -> Intersection:
+async def _send_to_guest(guest: Peer, ids: Ids, options: RawOptions, tell: bool) -> Intersection:
     order = shuffled(len(ids))
-    await _send_ids([guest], "host", options.written([ids[row] for row in order.tolist()]))
+    await _send_ids([guest], "host", options.written(ids.at(order)))
+    if not tell:
+        return Intersection(NOWHERE, len(ids), told=False)
     marks = await receive_lines(guest, "psi.raw.host_common", len(ids), _NO_MARKS)
-    return Intersection(in_order(ids, order[marks]), len(ids))
+    return Intersection(ids.in_order(order[marks]), len(ids))
 
 
-async def _join_at_hosts(ch: Channel, ids: Sequence[str], options: RawOptions) -> Intersection:
+async def _join_at_hosts(ch: Channel, ids: Ids, options: RawOptions, tell: bool) -> Intersection:
     hosts, order = list(ch.hosts), shuffled(len(ids))
-    sent = options.written([ids[row] for row in order.tolist()])
-    await _send_ids(hosts, "guest", sent)
+    await _send_ids(hosts, "guest", options.written(ids.at(order)))
+    if not tell:
+        return Intersection(NOWHERE, len(ids), told=False)
     found = await together(
         *(receive_lines(host, "psi.raw.found", len(ids), _NO_MARKS) for host in hosts)
     )
     marks = np.logical_and.reduce(found)
     await together(*(send_lines(host, "psi.raw.guest_common", marks) for host in hosts))
-    return Intersection(in_order(ids, order[marks]), len(ids))
+    return Intersection(ids.in_order(order[marks]), len(ids))
 
 
-async def _join_with_guest(guest: Peer, ids: Sequence[str], options: RawOptions) -> Intersection:
+async def _join_with_guest(guest: Peer, ids: Ids, options: RawOptions, tell: bool) -> Intersection:
     theirs, mine = await _receive_ids(guest, "guest"), options.written(ids)
-    found = _marks(theirs, set(mine))
-    await send_lines(guest, "psi.raw.found", found)
-    marks = await receive_lines(guest, "psi.raw.guest_common", len(theirs), _NO_MARKS)
+    found = marks = _marks(theirs, set(mine))
+    if tell:
+        await send_lines(guest, "psi.raw.found", found)
+        marks = await receive_lines(guest, "psi.raw.guest_common", len(theirs), _NO_MARKS)
     if np.any(marks & ~found):
         raise BadIntersection(f"{guest.party} names ids as common that were not found here")
     common = {theirs[place] for place in np.flatnonzero(marks).tolist()}
@@ -190,5 +203,5 @@ def _marks(written: Sequence[str], wanted: set[str]) -> NDArray[np.bool_]:
     return np.fromiter((text in wanted for text in written), np.bool_, len(written))
 
 
-def _rows(ids: Sequence[str], written: Sequence[str], common: set[str]) -> NDArray[np.int64]:
-    return in_order(ids, np.flatnonzero(_marks(written, common)))
+def _rows(ids: Ids, written: Sequence[str], common: set[str]) -> NDArray[np.int64]:
+    return ids.in_order(np.flatnonzero(_marks(written, common)))

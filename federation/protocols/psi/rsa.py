@@ -35,7 +35,6 @@ from federation.crypto.blind_rsa import EXPONENT, LEAST_BITS, MOST_BITS, Signer,
 from federation.errors import InvalidParameters, Problem
 from federation.protocols.psi.exchange import (
     lines_of,
-    mask_of,
     parts,
     positions,
     receive_lines,
@@ -47,13 +46,14 @@ from federation.protocols.psi.exchange import (
     together,
 )
 from federation.protocols.psi.ids import (
+    Column,
+    Ids,
     Intersection,
     check_hash_method,
-    check_ids,
     encoded,
     hash_of,
-    in_order,
 )
+from federation.protocols.psi.telling import Match, settled, told
 from federation.spec.party import GUEST, HOST
 from federation.wire.codec import BigIntVector
 
@@ -80,7 +80,6 @@ _STEP = 1 << 14
 """Numbers of a letter: 4 MiB under a 2048-bit key."""
 
 _AHEAD = 2
-_NO_MARKS: NDArray[np.bool_] = np.empty(0, dtype=np.bool_)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +120,7 @@ class RsaOptions:
 
 
 async def rsa_guest(
-    ch: Channel, ids: Sequence[str], options: RsaOptions = RsaOptions()
+    ch: Channel, ids: Column, options: RsaOptions = RsaOptions(), *, tell: bool = True
 ) -> Intersection:
     """The guest's side.
 
@@ -129,52 +128,41 @@ async def rsa_guest(
         ch: with `RSA_MESSAGES` declared.
         ids: one for each row of the guest's table.
         options: the same at all parties.
+        tell: whether hosts get to know the common ids; the same at all parties.
 
     Raises:
         BlankIds, DuplicateIds: ids that do not stand for one row each.
         BadPublicKey, BadBlindSignature, BadIntersection: a host's letter is not what the protocol
             has.
     """
-    check_ids(ids)
-    hosts = list(ch.hosts)
-    await ch.hosts.send("psi.rsa.guest_size", len(ids))
-    matches = await together(*(_match(host, ids, options) for host in hosts))
-    places = [place for place, _ in matches]
-    common = np.flatnonzero(np.all(np.stack(places) >= 0, axis=0))
-    await together(
-        *(
-            send_lines(host, "psi.rsa.common", mask_of(place[common], size))
-            for host, (place, size) in zip(hosts, matches, strict=True)
-        )
-    )
-    named = {str(host.party): size for host, (_, size) in zip(hosts, matches, strict=True)}
-    return Intersection(in_order(ids, common), len(ids), named)
+    column = Ids(ids)
+    column.check()
+    await ch.hosts.send("psi.rsa.guest_size", len(column))
+    matches = await together(*(_match(host, column, options) for host in list(ch.hosts)))
+    return await settled(column, "psi.rsa.common", matches, tell)
 
 
 async def rsa_host(
-    ch: Channel, ids: Sequence[str], options: RsaOptions = RsaOptions()
+    ch: Channel, ids: Column, options: RsaOptions = RsaOptions(), *, tell: bool = True
 ) -> Intersection:
     """A host's side; arguments and errors as the guest's."""
-    check_ids(ids)
+    column = Ids(ids)
+    column.check()
     signer = await asyncio.to_thread(Signer.generate, options.key_bits)
-    order, public = shuffled(len(ids)), signer.public
+    order, public = shuffled(len(column)), signer.public
     proof = BigIntVector.from_ints(signer.proof(), public.width)
     key = RsaKey(n=int(public.n), e=EXPONENT, proof=proof)
     await ch.guest.send("psi.rsa.key", key)
-    await ch.guest.send("psi.rsa.host_size", len(ids))
+    await ch.guest.send("psi.rsa.host_size", len(column))
     size = await receive_size(ch.guest, "psi.rsa.guest_size")
     await together(
         _sign_for(ch.guest, size, signer),
-        _send_tokens(ch.guest, [ids[row] for row in order.tolist()], signer, options),
+        _send_tokens(ch.guest, column.at(order), signer, options),
     )
-    marks = await receive_lines(ch.guest, "psi.rsa.common", len(ids), _NO_MARKS)
-    return Intersection(in_order(ids, order[marks]), len(ids), {str(ch.guest.party): size})
+    return await told(column, ch.guest, "psi.rsa.common", order, size=size, tell=tell)
 
 
-async def _match(
-    host: Peer, ids: Sequence[str], options: RsaOptions
-) -> tuple[NDArray[np.int64], int]:
-    """For each id where it stands in the host's list or -1, and the length of that list."""
+async def _match(host: Peer, ids: Sequence[str], options: RsaOptions) -> Match:
     key: RsaKey = await host.receive("psi.rsa.key")
     verifier = Verifier.checked(key.n, key.e, key.proof.to_ints())
     size = await receive_size(host, "psi.rsa.host_size")
@@ -185,7 +173,7 @@ async def _match(
         receive_lines(host, "psi.rsa.tokens", size, options.no_tokens),
     ]
     _, mine, theirs = await together(*jobs)
-    return positions(mine, theirs), size
+    return Match(host, positions(mine, theirs), size)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,18 @@
 """Points of Curve25519: blinding commutes, and bad points are refused."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from federation.crypto.curve25519 import hash_to_points, multiply, random_scalar
+from federation.crypto.byte_rows import ByteRows
+from federation.crypto.curve25519 import hash_to_points as hash_rows
+from federation.crypto.curve25519 import multiply, random_scalar, scalar_pair
+from federation.crypto.curve25519_hash import SUITE, point_of
+from federation.crypto.kernels.choice import SWITCH
 from federation.errors import BadPoint
 
 P = 2**255 - 19
@@ -15,6 +21,10 @@ P = 2**255 - 19
 def euler(u: int) -> int:
     """1 where u is on the curve, P - 1 where it is on the twist."""
     return pow(u * u * u + 486662 * u * u + u, (P - 1) // 2, P)
+
+
+def hash_to_points(domain: bytes, messages: Sequence[str] | Sequence[bytes]) -> np.ndarray:
+    return hash_rows(domain, ByteRows.of(messages))
 
 
 def points_of(*coordinates: int) -> np.ndarray:
@@ -88,3 +98,35 @@ def test_a_point_that_gives_something_away_is_refused(coordinate: int, why: str)
 def test_points_are_32_bytes(shape: tuple[int, ...]) -> None:
     with pytest.raises(BadPoint):
         multiply(random_scalar(), np.zeros(shape, dtype=np.uint8))
+
+
+RFC_9380 = {
+    "": "51125222da5e763d97f3c10fcc92ea6860b9ccbbd2eb1285728f566721c1e65b",
+    "abc": "7d56d1e08cb0ccb92baf069c18c49bb5a0dcd927eff8dcf75ca921ef7f3e6eeb",
+    "abcdef0123456789": "3fbe66b9c9883d79e8407150e7c2a1c8680bee496c62fabe4619a72b3cabe90f",
+    "q128_" + "q" * 128: "227e0bb89de700385d19ec40e857db6e6a3e634b1c32962f370d26f84ff19683",
+    "a512_" + "a" * 512: "3bcd651ee54d5f7b6013898aab251ee8ecc0688166fce6e9548d38472f6bd196",
+}
+"""Appendix J.4.2: messages, and Q.x, which is the point before the cofactor is cleared."""
+
+
+@pytest.mark.parametrize("path", ["portable", ""])
+def test_points_are_those_of_rfc_9380(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(SWITCH, path)
+    texts = list(RFC_9380) * 20
+    domain = b"QUUX-V01-CS02-with-" + SUITE
+    assert len(texts) >= 64
+    points = hash_to_points(b"QUUX-V01-CS02-with-", texts)
+    assert [point[::-1].tobytes().hex() for point in points] == list(RFC_9380.values()) * 20
+    assert [point_of(text.encode(), domain)[::-1].hex() for text in RFC_9380] == list(
+        RFC_9380.values()
+    )
+
+
+def test_the_inverse_of_a_pair_undoes_its_scalar() -> None:
+    b, points = random_scalar(), hash_to_points(b"t", [bytes([i]) for i in range(3)])
+    expected = multiply(b, points)
+    for _ in range(5):
+        scalar, inverse = scalar_pair()
+        undone = multiply(inverse, multiply(b, multiply(scalar, points)))
+        np.testing.assert_array_equal(undone, expected)

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from federation.crypto import curve25519
-from federation.crypto.curve25519 import _by_sodium, hash_to_points, multiply, random_scalar
+from federation.crypto.byte_rows import ByteRows
+from federation.crypto.curve25519 import hash_to_points, multiply, multiply_own, random_scalar
 from federation.crypto.kernels.choice import SWITCH
 from federation.crypto.kernels.machine import missing
 from federation.errors import BadPoint
@@ -34,32 +35,37 @@ def line_of(u: int) -> np.ndarray:
 
 
 def many(count: int = 100) -> np.ndarray:
-    return hash_to_points(b"t", [str(i).encode() for i in range(count)])
+    return hash_to_points(b"t", ByteRows.of([str(i) for i in range(count)]))
 
 
+@pytest.mark.parametrize("path", ["portable", ""])
+@pytest.mark.parametrize("count", [1, 70])
 @pytest.mark.parametrize(("scalar", "point", "result"), VECTORS)
-def test_a_batch_gives_the_results_of_rfc_7748(scalar: str, point: str, result: str) -> None:
-    if not ACCELERATED:
-        return
-    from federation.crypto.curve25519_kernel import kernel
-
+def test_every_path_gives_the_results_of_rfc_7748(
+    scalar: str, point: str, result: str, count: int, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(SWITCH, path)
     canonical = line(point).copy()
     canonical[31] &= 0x7F
-    got = kernel().multiply(bytes.fromhex(scalar), np.tile(canonical, (70, 1)))
+    got = multiply_own(bytes.fromhex(scalar), np.tile(canonical, (count, 1)))
     assert {row.tobytes().hex() for row in got} == {result}
 
 
 @pytest.mark.parametrize("count", [64, 65, 100, 257])
-def test_a_batch_gives_libsodiums_results(count: int) -> None:
+def test_a_batch_gives_libsodiums_results(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
     scalar, points = random_scalar(), many(count)
-    np.testing.assert_array_equal(multiply(scalar, points), _by_sodium(scalar, points))
-
-
-def test_every_path_hashes_to_the_same_points(monkeypatch: pytest.MonkeyPatch) -> None:
-    points = many(300)
+    fast = multiply(scalar, points)
     monkeypatch.setenv(SWITCH, "portable")
-    assert curve25519._kernel() is None
-    np.testing.assert_array_equal(many(300), points)
+    np.testing.assert_array_equal(fast, multiply(scalar, points))
+
+
+def test_texts_of_every_length_are_hashed_the_same_on_every_path(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    texts = ByteRows.of([bytes([length % 251]) * length for length in range(300)])
+    points = hash_to_points(b"t", texts)
+    monkeypatch.setenv(SWITCH, "portable")
+    np.testing.assert_array_equal(hash_to_points(b"t", texts), points)
 
 
 def test_machine_code_is_used_wherever_the_processor_allows_it(

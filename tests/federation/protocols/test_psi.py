@@ -1,9 +1,8 @@
 """Set intersection between parties: right for any sets, and quiet about the rest."""
 
 import asyncio
-import hashlib
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from hypothesis import strategies as st
 from federation.channel import Channel, Message
 from federation.channel.memory import Together, run_together
 from federation.crypto.blind_rsa import EXPONENT, Signer
+from federation.crypto.byte_rows import ByteRows
 from federation.crypto.curve25519 import hash_to_points
 from federation.errors import (
     BadBlindSignature,
@@ -22,17 +22,22 @@ from federation.errors import (
     BadPublicKey,
     BlankIds,
     DuplicateIds,
+    InvalidParameters,
 )
 from federation.protocols.psi import (
     ECDH_MESSAGES,
     RAW_MESSAGES,
     RSA_MESSAGES,
     EcdhOptions,
+    GuestSide,
+    HostSide,
     Intersection,
     RawOptions,
     RsaOptions,
     ecdh_guest,
     ecdh_host,
+    ecdh_keep_guest,
+    ecdh_keep_host,
     exchange,
     raw_guest,
     raw_host,
@@ -47,7 +52,8 @@ from federation.wire.codec import BigIntVector, StringVector
 GUEST_PARTY = Party(GUEST, "9999")
 HOSTS = [Party(HOST, "10000"), Party(HOST, "10001"), Party(HOST, "10002")]
 Role = Callable[[Channel], Awaitable[Any]]
-Side = Callable[[Channel, Sequence[str], Any], Awaitable[Intersection]]
+Side = Callable[..., Awaitable[Intersection]]
+DOMAIN = b"tripact-psi-3-"
 
 Protocol = tuple[Side, Side, tuple[Message, ...], Any]
 
@@ -213,9 +219,7 @@ def key_of(signer: Signer) -> RsaKey:
 def test_an_ecdh_host_sees_points_that_are_no_hashes_and_change_each_run() -> None:
     ids = [f"u{i}" for i in range(8)]
     (first,), (second,) = seen_by_host(ECDH, ["psi.ecdh.guest_points"], ids)
-    hashes = hash_to_points(
-        b"tripact/psi/ecdh/1|", [hashlib.sha256(i.encode()).digest() for i in ids]
-    )
+    hashes = hash_to_points(DOMAIN, ByteRows.of(ids))
     lines = {line.tobytes() for line in (*first, *second, *hashes)}
     assert len(lines) == 24
 
@@ -233,14 +237,12 @@ def test_a_guest_learns_of_a_host_only_tokens_without_its_order() -> None:
         host = ch.hosts[0]
         await host.send("psi.ecdh.guest_size", len(ids))
         await host.receive("psi.ecdh.host_size")
-        points = hash_to_points(
-            b"tripact/psi/ecdh/1|", [hashlib.sha256(i.encode()).digest() for i in ids]
-        )
-        await host.send("psi.ecdh.guest_points", points)
+        await host.send("psi.ecdh.kept", b"")
+        await host.send("psi.ecdh.guest_points", hash_to_points(DOMAIN, ByteRows.of(ids)))
         twice = await host.receive("psi.ecdh.twice")
-        theirs = await host.receive("psi.ecdh.host_points")
+        tokens = await host.receive("psi.ecdh.tokens")
         await host.send("psi.ecdh.common", np.zeros(len(ids), dtype=np.bool_))
-        return list(exchange.positions(theirs, twice))
+        return list(exchange.positions(tokens, twice[:, :12]))
 
     roles: dict[Party, Role] = {
         GUEST_PARTY: curious,
@@ -249,6 +251,68 @@ def test_a_guest_learns_of_a_host_only_tokens_without_its_order() -> None:
     order = asyncio.run(played(roles, ECDH_MESSAGES))[GUEST_PARTY]
     assert sorted(order) == list(range(30))
     assert order != list(range(30))
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_host_that_is_not_told_gets_no_marks(name: str) -> None:
+    guest, host, messages, options = ALL[name]
+    roles: dict[Party, Role] = {
+        GUEST_PARTY: lambda ch: guest(ch, ["a", "b"], options, tell=False),
+        HOSTS[0]: lambda ch: host(ch, ["b", "c"], options, tell=False),
+    }
+    together = asyncio.run(played(roles, messages))
+    assert [together[party].told for party in (GUEST_PARTY, HOSTS[0])] == (
+        [False, True] if name == "raw at host" else [True, False]
+    )
+    joins = HOSTS[0] if name == "raw at host" else GUEST_PARTY
+    assert together[joins].common == 1
+    assert not any(row.tag.endswith(("common", "found")) for row in together.ledger)
+
+
+# --- a host's side that is kept -------------------------------------------------------------------
+
+
+def test_a_kept_side_serves_other_guests_ids_without_the_host_hashing_again() -> None:
+    theirs = [f"u{i}" for i in range(20)]
+
+    async def keep_guest(ch: Channel) -> dict[str, GuestSide]:
+        return await ecdh_keep_guest(ch)
+
+    roles: dict[Party, Role] = {
+        GUEST_PARTY: keep_guest,
+        HOSTS[0]: lambda ch: ecdh_keep_host(ch, theirs),
+        HOSTS[1]: lambda ch: ecdh_keep_host(ch, theirs[5:]),
+    }
+    kept = asyncio.run(played(roles, ECDH_MESSAGES))
+    for mine in (["u3", "x", "u7"], [], ["u9", "u19", "u5"]):
+        again: dict[Party, Role] = {
+            GUEST_PARTY: lambda ch, mine=mine: ecdh_guest(  # type: ignore[misc]
+                ch, mine, kept=kept[GUEST_PARTY]
+            ),
+            HOSTS[0]: lambda ch: ecdh_host(ch, theirs, kept=kept[HOSTS[0]]),
+            HOSTS[1]: lambda ch: ecdh_host(ch, theirs[5:], kept=kept[HOSTS[1]]),
+        }
+        together = asyncio.run(played(again, ECDH_MESSAGES))
+        expected = sorted(set(mine) & set(theirs[5:]))
+        assert [mine[row] for row in together[GUEST_PARTY].indices] == expected
+        assert [theirs[row] for row in together[HOSTS[0]].indices] == expected
+        assert not any(row.tag == "psi.ecdh.tokens" for row in together.ledger)
+
+
+def test_two_halves_of_different_kept_sides_are_refused() -> None:
+    theirs = ["a", "b"]
+    other = {"host:10000": GuestSide(bytes(16), np.zeros((2, 12), dtype=np.uint8))}
+    for kept, side in ((other, HostSide.new(2)), (other, None), (None, HostSide.new(2))):
+        roles: dict[Party, Role] = {
+            GUEST_PARTY: lambda ch, kept=kept: ecdh_guest(  # type: ignore[misc]
+                ch, ["a"], kept=kept
+            ),
+            HOSTS[0]: lambda ch, side=side: ecdh_host(  # type: ignore[misc]
+                ch, theirs, kept=side
+            ),
+        }
+        with pytest.raises(InvalidParameters, match="do not hold the two sides of one cache"):
+            asyncio.run(played(roles, ECDH_MESSAGES))
 
 
 # --- the peer that breaks the protocol ------------------------------------------------------------
@@ -283,22 +347,52 @@ async def listen(ch: Channel, tag: str) -> None:
     [
         (np.zeros((2, 32), np.uint8), BadPoint),
         (np.full((2, 32), 255, np.uint8), BadPoint),
+        (np.array([[1, *[0] * 31]] * 2, np.uint8), BadPoint),
         (np.zeros((2, 31), np.uint8), BadIntersection),
         (np.zeros((3, 32), np.uint8), BadIntersection),
         (np.zeros((2, 32), np.int8), BadIntersection),
-        (np.array([[9, *[0] * 31]] * 2, np.uint8), BadIntersection),
     ],
 )
 def test_points_that_are_none_end_an_ecdh_run_by_name(
     points: np.ndarray, error: type[Exception]
 ) -> None:
     async def host(ch: Channel) -> None:
-        await ch.guest.send("psi.ecdh.host_size", 2)
-        await ch.guest.send("psi.ecdh.twice", await ch.guest.receive("psi.ecdh.guest_points"))
-        await ch.guest.send("psi.ecdh.host_points", points)
+        await ch.guest.send("psi.ecdh.host_size", 0)
+        await ch.guest.send("psi.ecdh.twice", points)
         await listen(ch, "psi.ecdh.common")
 
+    async def guest(ch: Channel) -> None:
+        await ch.hosts[0].send("psi.ecdh.guest_size", 2)
+        await ch.hosts[0].send("psi.ecdh.kept", b"")
+        await ch.hosts[0].send("psi.ecdh.guest_points", points)
+        await listen(ch, "psi.ecdh.twice")
+
     with pytest.raises(error):
+        guest_against(ECDH, host)
+    with pytest.raises(error):
+        host_against(ECDH, guest)
+
+
+@pytest.mark.parametrize(
+    "tokens",
+    [
+        np.zeros((2, 12), np.uint8),
+        np.zeros((3, 12), np.uint8),
+        np.zeros((1, 12), np.uint8),
+        np.zeros((2, 32), np.uint8),
+        np.zeros((2, 12), np.uint16),
+    ],
+)
+def test_tokens_that_repeat_or_are_not_as_announced_end_an_ecdh_run_by_name(
+    tokens: np.ndarray,
+) -> None:
+    async def host(ch: Channel) -> None:
+        await ch.guest.send("psi.ecdh.host_size", 2)
+        await ch.guest.send("psi.ecdh.twice", await ch.guest.receive("psi.ecdh.guest_points"))
+        await ch.guest.send("psi.ecdh.tokens", tokens)
+        await listen(ch, "psi.ecdh.common")
+
+    with pytest.raises(BadIntersection):
         guest_against(ECDH, host)
 
 

@@ -4,24 +4,39 @@ import base64
 import hashlib
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from federation.errors import BlankIds, DuplicateIds, InvalidParameters
 from federation.protocols.psi import EcdhOptions, RawOptions, RsaOptions
-from federation.protocols.psi.ids import check_ids, encoded, hash_of, in_order
+from federation.protocols.psi.ids import Ids, encoded, hash_of
 
 
 @given(st.lists(st.text(), unique=True, max_size=30))
 def test_the_order_is_that_of_the_utf8_bytes(ids: list[str]) -> None:
-    rows = in_order(ids, np.arange(len(ids)))
+    rows = Ids(ids).in_order(np.arange(len(ids)))
     assert [ids[row] for row in rows] == sorted(ids, key=lambda text: text.encode())
+
+
+def test_ids_that_begin_alike_are_ordered_by_what_follows_and_by_length() -> None:
+    ids = ["a", "a\0", "a\0\0", "ab", "a" * 8, "a" * 9, "a" * 8 + "\0", "b", "a" * 31, "é"]
+    for column in (ids, [*ids, "a" * 40]):
+        rows = Ids(column).in_order(np.arange(len(column)))
+        assert [column[row] for row in rows] == sorted(column, key=lambda text: text.encode())
+
+
+def test_a_column_of_a_table_is_read_wherever_it_begins() -> None:
+    column = pa.chunked_array([["x", "a"], [None, "bc"]], pa.string())
+    assert list(Ids(column)) == ["x", "a", "", "bc"]
+    assert list(Ids(column.combine_chunks()[1:]).texts) == [b"a", b"", b"bc"]
+    assert list(Ids(column[3:]).salted("+s").padded(np.array([0]), 8)[0]) == [*b"bc+s\x80\0\0\0"]
 
 
 def test_repeated_ids_are_counted_and_not_shown() -> None:
     with pytest.raises(DuplicateIds) as caught:
-        check_ids(["a", "b", "a", "a"])
+        Ids(["a", "b", "a", "a"]).check()
     assert caught.value.facts == {"rows": 2}
     assert "keep one row" in caught.value.message
 
@@ -29,12 +44,12 @@ def test_repeated_ids_are_counted_and_not_shown() -> None:
 @pytest.mark.parametrize("blank", ["", " ", "\t", "\u3000"])
 def test_blank_ids_are_counted(blank: str) -> None:
     with pytest.raises(BlankIds) as caught:
-        check_ids(["a", blank])
+        Ids(["a", blank]).check()
     assert caught.value.facts == {"rows": 1}
 
 
 def test_ids_that_only_look_alike_are_different() -> None:
-    check_ids(["a", "A", " a", "a ", "\u00e9", "e\u0301"])
+    Ids(["a", "A", " a", "a ", "\u00e9", "e\u0301"]).check()
 
 
 @pytest.mark.parametrize("method", ["md5", "sha1", "sha224", "sha256", "sha384", "sha512"])

@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 
 from federation.channel import Channel
 from federation.channel.memory import Together, run_together
+from federation.crypto.byte_rows import ByteRows
 from federation.crypto.ot_extension_base import BaseSender, chosen_keys
 from federation.errors import BadIntersection, BadPoint, BlankIds, DuplicateIds
 from federation.protocols.psi import OPRF_MESSAGES, cuckoo, exchange, oprf_guest, oprf_host
 from federation.protocols.psi.cuckoo import bin_count, bins_of, placed
-from federation.protocols.psi.idblocks import IdBytes, blocks_of
+from federation.protocols.psi.idblocks import blocks_of
 from federation.protocols.psi.tags import TagIndex
 from federation.spec.party import GUEST, HOST, Party
 
@@ -217,11 +218,11 @@ def test_a_guest_that_sends_something_else_is_refused_by_name(letter: dict[str, 
 
 @given(st.lists(st.text(max_size=40), unique=True, min_size=1, max_size=30))
 def test_blocks_are_as_different_as_their_ids(ids: list[str]) -> None:
-    blocks = blocks_of(IdBytes(ids), b"seed")
+    blocks = blocks_of(ByteRows.of(ids), b"seed")
     assert len({block.tobytes() for block in blocks}) == len(ids)
-    backwards = blocks_of(IdBytes(ids[::-1]), b"seed")
+    backwards = blocks_of(ByteRows.of(ids[::-1]), b"seed")
     np.testing.assert_array_equal(backwards[::-1], blocks)
-    alone = blocks_of(IdBytes(ids[:1]), b"seed")
+    alone = blocks_of(ByteRows.of(ids[:1]), b"seed")
     np.testing.assert_array_equal(alone[0], blocks[0])
 
 

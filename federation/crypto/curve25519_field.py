@@ -1,0 +1,145 @@
+"""Numbers modulo p = 2**255 - 19 as code: five limbs of 51 bits, each a vector of 8 lanes.
+
+Sums and products give limbs little above 51 bits. High halves of products are summed first, doubled
+and joined by the low halves, so that a product takes 50 multiplications and 30 additions.
+
+Learns: nobody anything.
+Source: Bernstein 2006, section 4, for the chain of powers.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from federation.crypto.kernels.assembly import ZERO, Body, Value, splat, word
+from federation.crypto.kernels.machine import aligned
+from federation.crypto.kernels.shape import LANES
+
+LIMBS, BITS = 5, 51
+_MASK = (1 << BITS) - 1
+_TIMES_P = [4 * (_MASK - 18)] + [4 * _MASK] * 4
+
+Number = list[Any]
+"""Five LLVM values."""
+
+
+class Field:
+    """Arithmetic modulo p, as code: sums and products give limbs little above 51 bits."""
+
+    def __init__(self, body: Body) -> None:
+        self.body, self.ir = body, body.ir
+
+    def load(self, pointer: Value, first: Value | int = 0) -> Number:
+        start = word(first) if isinstance(first, int) else first
+        return [self.body.load(pointer, self.ir.add(start, word(i))) for i in range(LIMBS)]
+
+    def store(self, number: Number, pointer: Value, first: Value | int = 0) -> None:
+        start = word(first) if isinstance(first, int) else first
+        for i, limb in enumerate(number):
+            self.body.store(limb, pointer, self.ir.add(start, word(i)))
+
+    def carried(self, limbs: Number) -> Number:
+        over = [self.ir.lshr(limb, splat(BITS)) for limb in limbs]
+        low = [self.ir.and_(limb, splat(_MASK)) for limb in limbs]
+        wrapped = [self.ir.mul(over[-1], splat(19)), *over[:-1]]
+        return [self.ir.add(a, b) for a, b in zip(low, wrapped, strict=True)]
+
+    def add(self, a: Number, b: Number) -> Number:
+        return self.carried([self.ir.add(x, y) for x, y in zip(a, b, strict=True)])
+
+    def sub(self, a: Number, b: Number) -> Number:
+        limbs = zip(a, b, _TIMES_P, strict=True)
+        return self.carried([self.ir.sub(self.ir.add(x, splat(k)), y) for x, y, k in limbs])
+
+    def mul(self, a: Number, b: Number) -> Number:
+        pairs = [(i, j) for i in range(LIMBS) for j in range(LIMBS)]
+        columns = [ZERO] * (2 * LIMBS)
+        for i, j in pairs:
+            columns[i + j + 1] = self.body.high(columns[i + j + 1], a[i], b[j])
+        columns = self._doubled(columns)
+        for i, j in pairs:
+            columns[i + j] = self.body.low(columns[i + j], a[i], b[j])
+        return self._folded(columns)
+
+    def square(self, a: Number) -> Number:
+        pairs = [(i, j) for i in range(LIMBS) for j in range(i + 1, LIMBS)]
+        columns = [ZERO] * (2 * LIMBS)
+        for i, j in pairs:
+            columns[i + j + 1] = self.body.high(columns[i + j + 1], a[i], a[j])
+        columns = self._doubled(columns)
+        for i, limb in enumerate(a):
+            columns[2 * i + 1] = self.body.high(columns[2 * i + 1], limb, limb)
+        for i, j in pairs:
+            columns[i + j] = self.body.low(columns[i + j], a[i], a[j])
+        columns = self._doubled(columns)
+        for i, limb in enumerate(a):
+            columns[2 * i] = self.body.low(columns[2 * i], limb, limb)
+        return self._folded(columns)
+
+    def times(self, a: Number, small: int) -> Number:
+        factor, columns = splat(small), [ZERO] * (2 * LIMBS)
+        for i, limb in enumerate(a):
+            columns[i + 1] = self.body.high(ZERO, limb, factor)
+        columns = self._doubled(columns)
+        for i, limb in enumerate(a):
+            columns[i] = self.body.low(columns[i], limb, factor)
+        return self._folded(columns)
+
+    def _doubled(self, columns: Number) -> Number:
+        # A high half counts 2**52, which is twice the next limb's unit.
+        return [x if x is ZERO else self.ir.add(x, x) for x in columns]
+
+    def _folded(self, columns: Number) -> Number:
+        folded = zip(columns[:LIMBS], columns[LIMBS:], strict=True)
+        return self.carried([self.ir.add(x, self.ir.mul(y, splat(19))) for x, y in folded])
+
+
+def constant(value: int) -> Number:
+    """A number below 2**255, the same in all lanes."""
+    return [splat(value >> (BITS * i) & _MASK) for i in range(LIMBS)]
+
+
+def limbs_of(points: NDArray[np.uint8]) -> NDArray[np.uint64]:
+    """Groups of 8 points, shape (g, 5, 8); the last is filled up with zeros."""
+    groups = -(-len(points) // LANES)
+    whole = np.zeros((groups * LANES, 4), dtype=np.uint64)
+    whole[: len(points)] = np.ascontiguousarray(points).view("<u8")
+    limbs = aligned(groups, LIMBS, LANES)
+    for i in range(LIMBS):
+        first, shift = divmod(i * BITS, 64)
+        value = whole[:, first] >> np.uint64(shift)
+        if shift > 64 - BITS and first < 3:
+            value = value | whole[:, first + 1] << np.uint64(64 - shift)
+        limbs[:, i] = (value & np.uint64(_MASK)).reshape(-1, LANES)
+    return limbs
+
+
+def bytes_of(limbs: NDArray[np.uint64]) -> NDArray[np.uint8]:
+    """Canonical bytes, shape (8 g, 32)."""
+    parts = [limbs[:, i].reshape(-1).copy() for i in range(LIMBS)]
+    mask, bits, fold = np.uint64(_MASK), np.uint64(BITS), np.uint64(19)
+
+    def settle() -> None:
+        for i in range(LIMBS):
+            over = parts[i] >> bits
+            parts[i] &= mask
+            parts[(i + 1) % LIMBS] += over if i < LIMBS - 1 else over * fold
+
+    for _ in range(3):
+        settle()
+    above = (parts[0] + fold) >> bits  # 1 where the number is p or more
+    for i in range(1, LIMBS):
+        above = (parts[i] + above) >> bits
+    parts[0] += above * fold
+    for i in range(LIMBS - 1):
+        parts[i + 1] += parts[i] >> bits
+        parts[i] &= mask
+    parts[-1] &= mask
+    words = np.zeros((len(parts[0]), 4), dtype="<u8")
+    for i, part in enumerate(parts):
+        first, shift = divmod(i * BITS, 64)
+        words[:, first] |= part << np.uint64(shift)
+        if shift > 64 - BITS and first < 3:
+            words[:, first + 1] |= part >> np.uint64(64 - shift)
+    return words.view(np.uint8)

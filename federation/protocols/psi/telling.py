@@ -1,0 +1,65 @@
+"""How a match ends: the guest keeps what every host has, and tells each host which that is.
+
+Learns: with `tell` each host which of its entries all parties have; without it nothing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from federation.channel import Peer
+from federation.protocols.psi.exchange import mask_of, receive_lines, send_lines, together
+from federation.protocols.psi.ids import Ids, Intersection
+
+_NO_MARKS: NDArray[np.bool_] = np.empty(0, dtype=np.bool_)
+NOWHERE: NDArray[np.int64] = np.empty(0, dtype=np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """What the guest found with one host.
+
+    Attributes:
+        places: for each of the guest's ids where it stands in the host's list, or -1.
+        size: how many entries that list has.
+    """
+
+    host: Peer
+    places: NDArray[np.int64]
+    size: int
+
+
+async def settled(ids: Ids, tag: str, matches: Sequence[Match], tell: bool) -> Intersection:
+    """The guest's end.
+
+    Args:
+        tag: under which the marks go.
+    """
+    common = np.flatnonzero(np.all(np.stack([match.places for match in matches]) >= 0, axis=0))
+    if tell:
+        jobs: list[Any] = [
+            send_lines(match.host, tag, mask_of(match.places[common], match.size))
+            for match in matches
+        ]
+        await together(*jobs)
+    sizes = {str(match.host.party): match.size for match in matches}
+    return Intersection(ids.in_order(common), len(ids), sizes)
+
+
+async def told(
+    ids: Ids, guest: Peer, tag: str, order: NDArray[np.int64], *, size: int, tell: bool
+) -> Intersection:
+    """A host's end.
+
+    Args:
+        order: the host's rows as its list has them.
+        size: how many ids the guest brought.
+    """
+    sizes = {str(guest.party): size}
+    if not tell:
+        return Intersection(NOWHERE, len(ids), sizes, told=False)
+    marks = await receive_lines(guest, tag, len(order), _NO_MARKS)
+    return Intersection(ids.in_order(order[marks]), len(ids), sizes)
