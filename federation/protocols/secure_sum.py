@@ -86,14 +86,7 @@ class Masks:
             NonFiniteValues: NaN or infinite values.
             FixedPointOverflow: a value is so large that the total might not fit.
         """
-        wrong = int(np.count_nonzero(~np.isfinite(values)))
-        if wrong:
-            raise NonFiniteValues(wrong)
-        scaled = np.rint(np.ldexp(values, PRECISION))
-        beyond = int(np.count_nonzero(np.abs(scaled) >= 2.0**62 / (len(self.streams) + 1)))
-        if beyond:
-            raise FixedPointOverflow(beyond)
-        total = scaled.astype(np.int64).view(np.uint64)
+        total = in_ring(values, len(self.streams) + 1)
         for stream, taken_off in self.streams:
             mask = np.frombuffer(stream.update(bytes(8 * len(values))), dtype="<u8")
             total = total - mask if taken_off else total + mask
@@ -140,6 +133,28 @@ async def total(ch: Channel, count: int) -> Vector:
         _check(peer, part, count)
     summed = np.sum(np.stack(parts), axis=0, dtype=np.uint64)
     return np.ldexp(summed.view(np.int64).astype(np.float64), -PRECISION)
+
+
+def in_ring(values: Vector, parties: int) -> Ring:
+    """A vector in fixed point modulo 2**64, small enough for a sum of so many.
+
+    Raises:
+        NonFiniteValues: NaN or infinite values.
+        FixedPointOverflow: a value is so large that the total might not fit.
+    """
+    wrong = int(np.count_nonzero(~np.isfinite(values)))
+    if wrong:
+        raise NonFiniteValues(wrong)
+    scaled = np.rint(np.ldexp(values, PRECISION))
+    beyond = int(np.count_nonzero(np.abs(scaled) >= 2.0**62 / parties))
+    if beyond:
+        raise FixedPointOverflow(beyond)
+    return scaled.astype(np.int64).view(np.uint64)
+
+
+def mask_of(seed: bytes, count: int) -> Ring:
+    """The first numbers of a seed's key stream, shape (count,)."""
+    return np.frombuffer(_stream(seed).update(bytes(8 * count)), dtype="<u8")
 
 
 def _addends(ch: Channel) -> list[Party]:

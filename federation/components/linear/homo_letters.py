@@ -6,7 +6,7 @@ import numpy as np
 
 from federation.channel import Message, Payload
 from federation.components.linear.letters import Verdict
-from federation.protocols.secure_sum import SECURE_SUM_MESSAGES
+from federation.protocols.lasting_sum import LASTING_SUM_MESSAGES
 from federation.spec.party import ARBITER, GUEST, HOST
 
 
@@ -38,6 +38,13 @@ class Rounds(Payload):
         """Whether the models are averaged after that epoch, counted from 0."""
         return (epoch + 1) % self.every == 0 or epoch + 1 == self.epochs
 
+    @property
+    def sums(self) -> int:
+        """How many sums there are at most: of weights and of losses, for each average."""
+        return sum(
+            2 * self.is_round(epoch) for start in self.starts for epoch in range(start, self.epochs)
+        )
+
 
 class Start(Payload):
     """Where every party starts.
@@ -60,7 +67,7 @@ HOMO_MESSAGES = (
     Message("rounds", (GUEST, HOST), Rounds, "how many models, epochs, averages"),
     Message("rounds", (GUEST, ARBITER), Rounds, "how many models, epochs, averages"),
     Message("start", (GUEST, HOST), Start, "names of features, classes, the first weights"),
-    *SECURE_SUM_MESSAGES,
+    *LASTING_SUM_MESSAGES,
     Message("average", (ARBITER, GUEST), np.ndarray, "the weights of all parties, averaged"),
     Message("average", (ARBITER, HOST), np.ndarray, "the weights of all parties, averaged"),
     Message("converged", (ARBITER, GUEST), bool, "whether training has come to rest"),

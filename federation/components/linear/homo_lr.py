@@ -1,7 +1,7 @@
 """HomoLR: logistic regression over rows of several parties that have the same columns.
 
 Each party takes `aggregate_iters` epochs of steps on its own rows, with labels y in -1, 1 and
-scores s = w x + b, and adds what it found, weighed by its rows, behind masks (see secure_sum):
+scores s = w x + b, and adds what it found, weighed by its rows, behind masks (see lasting_sum):
 
     gradient_w = mean(-y x / (1 + exp(y s))) + alpha w      (L2, not the intercept)
     w          = sum_i n_i w_i / sum_i n_i
@@ -19,7 +19,8 @@ Learns:
   average and the count of rows, if it knows that; three parties or more hide in each other;
 - the guest: which labels each host has; a host: the names of the guest's features, the classes of
   all parties, and whether the guest's metrics got worse. Rows, labels and predictions stay at home.
-Parties that follow the protocol are assumed; all must stay until the end.
+Parties that follow the protocol are assumed. While more than half of them stay, those that leave do
+not disturb the others: averages are then over the rows of those who are left.
 
 Every party predicts its own rows alone, and parts them into the folds of a cross validation alone.
 With one batch an epoch and sgd the result is that of gradient descent on pooled rows. Equal to the
@@ -61,7 +62,7 @@ from federation.components.linear.parts import Trained
 from federation.components.linear.rows import Rows, class_name, classes_of, labels_of, rows_of
 from federation.components.statistics.metrics import EvalType
 from federation.errors import DataProblem
-from federation.protocols.secure_sum import agree
+from federation.protocols.lasting_sum import join, judge
 from federation.spec.party import ARBITER, GUEST, HOST
 from federation.tables import Table
 from federation.tables.table import Vector
@@ -135,12 +136,13 @@ async def _as_arbiter(
         return Result(summary={**summary, "fold_num": rounds.folds})
     if rounds.every < 1 or rounds.width < 1:
         raise UnfitLetter("rounds", ch.guest.party)
-    models = []
+    models, state = [], await judge(ch)
     for number, first in enumerate(rounds.starts):
         one = await train_as_arbiter(
             ch.scope("model", number),
             p,
             rounds,
+            state,
             start=first,
             metric="loss" if len(rounds.starts) == 1 else f"loss.{number}",
             report=report,
@@ -196,7 +198,7 @@ async def _fit(
     """Train every model with own rows, and predict them."""
     if p.encrypt_param.method and "encrypt_param" in p.model_fields_set:
         report.log("encrypt_param has no effect: weights are added behind masks")
-    masks, rows = await agree(ch), stages[TRAIN]
+    member, rows = await join(ch, rounds.sums), stages[TRAIN]
     local = Local.of(rows, p, intercept=start.intercept)
     models: list[Trained] = []
     for number, aim in enumerate(HomoLogistic.aims(start.classes)):
@@ -204,7 +206,7 @@ async def _fit(
             ch.scope("model", number),
             local,
             rounds,
-            masks,
+            member,
             signs=HomoLogistic.targets(labels_of(rows.label), aim),
             weights=start.weights[number],
             start=rounds.starts[number],

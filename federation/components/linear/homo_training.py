@@ -33,7 +33,7 @@ from federation.components.linear.optimizers import (
 from federation.components.linear.params import HomoLogisticParams
 from federation.components.linear.parts import Keeper, Trained
 from federation.components.linear.rows import Rows
-from federation.protocols.secure_sum import Masks, add, total
+from federation.protocols.lasting_sum import Judge, Member, add, total
 from federation.spec.party import GUEST
 from federation.tables.table import Matrix, Vector
 
@@ -116,7 +116,7 @@ async def train_as_client(
     ch: Channel,
     local: Local,
     rounds: Rounds,
-    masks: Masks,
+    member: Member,
     *,
     signs: Vector,
     weights: Vector,
@@ -137,8 +137,9 @@ async def train_as_client(
         here = ch.scope("epoch", epoch)
         weights = await asyncio.to_thread(local.passed, weights, common, signs, optimizer, epoch)
         if rounds.is_round(epoch):
-            common = weights = await _averaged(here, local, masks, weights)
-            await add(here.scope("loss"), masks, _weighed(local, [local.loss(weights, signs)]))
+            common = weights = await _averaged(here, local, member, weights)
+            loss = _weighed(local, [local.loss(weights, signs), 1.0])
+            await add(here.scope("loss"), member, loss)
             converged = bool(await here.arbiter.receive("converged"))
         if epoch in watched.follows:
             watched.measure(epoch, weights, intercept=local.intercept)
@@ -157,6 +158,7 @@ async def train_as_arbiter(
     ch: Channel,
     p: HomoLogisticParams,
     rounds: Rounds,
+    state: Judge,
     *,
     start: int,
     metric: str,
@@ -178,8 +180,8 @@ async def train_as_arbiter(
     for epoch in range(start, rounds.epochs):
         here = ch.scope("epoch", epoch)
         if rounds.is_round(epoch):
-            mean, rows = await _mean(here, rounds.width)
-            losses.append(float((await total(here.scope("loss"), 1))[0]) / rows)
+            mean = await _mean(here, state, rounds.width)
+            losses.append(float((await _averages(here.scope("loss"), state, 1))[0]))
             report.metric(
                 "train", metric, "LOSS", [(epoch, losses[-1])], unit_name="iters", curve_name="loss"
             )
@@ -209,8 +211,8 @@ def scores_of(rows: Rows, weights: Matrix, *, intercept: bool) -> Matrix:
     return np.asarray(rows.features @ weights[:, :-1].T + weights[:, -1])
 
 
-async def _averaged(ch: Channel, local: Local, masks: Masks, weights: Vector) -> Vector:
-    await add(ch.scope("weights"), masks, _weighed(local, [*weights, 1.0]))
+async def _averaged(ch: Channel, local: Local, member: Member, weights: Vector) -> Vector:
+    await add(ch.scope("weights"), member, _weighed(local, [*weights, 1.0]))
     mean: Vector = await ch.arbiter.receive("average")
     check_shape(mean, weights.shape, "average", ch.arbiter.party)
     return mean
@@ -221,16 +223,24 @@ def _weighed(local: Local, values: "list[float]") -> Vector:
     return np.asarray(values) * local.rows.count
 
 
-async def _mean(ch: Channel, width: int) -> tuple[Vector, float]:
-    """The average weights, shape (width,), sent to everyone; and how many rows there are."""
-    summed = await total(ch.scope("weights"), width + 1)
-    rows = float(summed[-1])
-    if not rows >= 1:
+async def _averages(ch: Channel, state: Judge, count: int) -> Vector:
+    """Averages over the rows of all who have not left, shape (count,).
+
+    Raises:
+        UnfitLetter: together they say they have no rows.
+    """
+    summed = await total(ch, state, count + 1)
+    if not summed[-1] >= 1:
         raise UnfitLetter("masked", ch.guest.party)
-    mean = np.asarray(summed[:-1] / rows)
+    return np.asarray(summed[:-1] / summed[-1])
+
+
+async def _mean(ch: Channel, state: Judge, width: int) -> Vector:
+    """The average weights, shape (width,), sent to everyone."""
+    mean = await _averages(ch.scope("weights"), state, width)
     for peer in (ch.guest, *ch.hosts):
         await peer.send("average", mean)
-    return mean, rows
+    return mean
 
 
 def _rests(convergence: Convergence, loss: float, mean: Vector, before: Vector | None) -> bool:

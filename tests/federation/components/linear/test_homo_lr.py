@@ -15,7 +15,8 @@ from federation.components.linear.letters import UnfitLetter
 from federation.components.linear.params import HomoLogisticParams
 from federation.components.statistics.values import validation_metrics
 from federation.errors import DataProblem, InvalidParameters
-from federation.protocols.secure_sum import UnfitAddend, agree
+from federation.protocols.lasting_sum import TooFewStayed, join, judge
+from federation.protocols.secure_sum import UnfitAddend
 from federation.tables import Table
 
 CONF = {
@@ -262,21 +263,24 @@ def test_model_and_summaries_show_fates_fields(trained: Any, bench: Any) -> None
 def test_nothing_but_masked_numbers_goes_to_the_arbiter(trained: Any, bench: Any) -> None:
     to_arbiter = [row for row in trained.ledger if row.receiver == str(bench.arbiter)]
     assert {(row.tag, row.shape) for row in to_arbiter if row.tag != "rounds"} == {
+        ("pair_key", "bytes"),
         ("masked", "5 uint64"),
-        ("masked", "1 uint64"),
+        ("masked", "2 uint64"),
+        ("unmasking", "own 3 items (1 BigIntVector), keys 0 items"),
     }
     between = {
         row.tag for row in trained.ledger if str(bench.arbiter) not in (row.sender, row.receiver)
     }
-    assert between == {"classes", "rounds", "start", "seed"}
+    assert between == {"classes", "rounds", "start", "pair_key", "shares"}
 
 
 async def test_a_curious_arbiter_gets_noise_from_each_party(play: Any, bench: Any) -> None:
-    """The same rows twice give letters that agree in nothing, though the sum is the same."""
+    """The same rows twice give letters that agree in nothing."""
     seen: list[Any] = []
 
     async def curious(ch: Channel) -> None:
         await ch.guest.receive("rounds")
+        await judge(ch)
         there = ch.scope("model", 0, "epoch", 0, "weights")
         seen.append([await peer.receive("masked") for peer in (there.guest, *there.hosts)])
         raise InterruptedError
@@ -285,16 +289,45 @@ async def test_a_curious_arbiter_gets_noise_from_each_party(play: Any, bench: An
         with pytest.raises(InterruptedError):
             await play(homo_lr, CONF, ports(bench, parts()), {bench.arbiter: curious})
     first, second = seen
-    total = np.stack(first).sum(axis=0, dtype=np.uint64)
-    np.testing.assert_array_equal(total, np.stack(second).sum(axis=0, dtype=np.uint64))
     assert all(not np.any(a == b) for a, b in zip(first, second, strict=True))
-    assert total[-1] == sum(SIZES) << 30
+    assert np.stack(first).sum(axis=0, dtype=np.uint64)[-1] != sum(SIZES) << 30
+
+
+async def test_training_goes_on_without_a_host_that_leaves(play: Any, bench: Any) -> None:
+    given = parts()
+
+    async def leaving(ch: Channel) -> None:
+        _, y = given[2]
+        await ch.guest.send("classes", np.unique(y))
+        await ch.guest.receive("rounds")
+        await ch.guest.receive("start")
+        await join(ch, 8)
+
+    conf = {**CONF, "optimizer": "sgd"}
+    played = await play(homo_lr, conf, ports(bench, given), {bench.hosts[1]: leaving})
+    expected, losses = averaged(given[:2])
+    np.testing.assert_allclose(weights(played, bench.guest)[0], expected, atol=1e-6)
+    assert played[bench.arbiter].summary["loss_history"] == pytest.approx(losses, abs=1e-6)
+
+
+async def test_a_sum_of_one_party_is_never_shown(play: Any, bench: Any) -> None:
+    async def leaving(ch: Channel) -> None:
+        await ch.guest.send("classes", np.array([0.0, 1.0]))
+        await ch.guest.receive("rounds")
+        await ch.guest.receive("start")
+        await join(ch, 8)
+
+    with pytest.raises(TooFewStayed, match="host:10000 ended"):
+        await play(homo_lr, CONF, ports(bench, parts(2)), {bench.hosts[0]: leaving})
 
 
 async def test_an_average_of_another_size_is_refused(play: Any, bench: Any) -> None:
     async def careless(ch: Channel) -> None:
         await ch.guest.receive("rounds")
         there = ch.scope("model", 0, "epoch", 0)
+        summing = there.scope("weights")
+        for peer in (summing.guest, *summing.hosts):
+            await peer.send("stayed", ["guest:9999", "host:10000"])
         for peer in (there.guest, *there.hosts):
             await peer.send("average", np.zeros(7))
         await there.guest.receive("verdict")
@@ -306,7 +339,9 @@ async def test_an_average_of_another_size_is_refused(play: Any, bench: Any) -> N
 async def test_a_host_that_adds_another_number_of_weights_is_refused(play: Any, bench: Any) -> None:
     async def lazy(ch: Channel) -> None:
         await ch.guest.send("classes", np.array([0.0, 1.0]))
-        await agree(ch)
+        await ch.guest.receive("rounds")
+        await ch.guest.receive("start")
+        await join(ch, 8)
         there = ch.scope("model", 0, "epoch", 0)
         await there.scope("weights").arbiter.send("masked", np.zeros(4, dtype=np.uint64))
         await there.arbiter.receive("average")
