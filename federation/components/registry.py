@@ -28,6 +28,7 @@ def components() -> Mapping[str, Component]:
     from federation.components.linear.homo_lr import homo_lr
     from federation.components.statistics.data_statistics import data_statistics
     from federation.components.statistics.evaluation import evaluation
+    from federation.components.statistics.pearson import hetero_pearson
     from federation.components.statistics.scorecard import scorecard
     from federation.components.tables.data_split import hetero_data_split, homo_data_split
     from federation.components.tables.intersection import intersection
@@ -62,6 +63,7 @@ def components() -> Mapping[str, Component]:
         hetero_sshe_linr,
         homo_lr,
         data_statistics,
+        hetero_pearson,
         evaluation,
         scorecard,
         secure_add,
