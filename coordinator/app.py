@@ -20,12 +20,14 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from coordinator.api.dialect import mount
 from coordinator.api.fateflow import DIALECT as FATEFLOW
+from coordinator.api.inference import ROUTES as INFERENCE
 from coordinator.api.keys import (
     JOBS,
     MODELS,
     OLD_LISTS,
     PARTIES,
     PUBLIC_URL,
+    SERVING,
     TABLES,
     TAGS,
     TRACKING,
@@ -41,6 +43,7 @@ from coordinator.dispatch.meters import Meters
 from coordinator.domain.deployment import Models
 from coordinator.domain.jobs import Jobs
 from coordinator.domain.parties import Parties
+from coordinator.domain.serving import Serving
 from coordinator.domain.tables import Tables
 from coordinator.domain.tags import Tags
 from coordinator.domain.tracking import Tracking
@@ -158,6 +161,7 @@ class Coordinator:
         )
         app[JOBS], app[PARTIES] = jobs, parties
         app[MODELS] = Models(store, agents, now_ms, jobs.next_id)
+        app[SERVING] = Serving(store, agents, now_ms, jobs, app[MODELS])
         app[TAGS] = Tags(store, now_ms)
         app[TRACKING], app[TABLES] = Tracking(store, agents), Tables(store, agents)
         app.router.add_get(LINK_PATH, links.endpoint)
@@ -173,6 +177,7 @@ class Coordinator:
         )
         app[PUBLIC_URL] = settings.public_url or address.url
         app[OLD_LISTS] = settings.old_lists
+        app.router.add_routes(INFERENCE)
         mount(app, (FATEFLOW,))
 
         runner = web.AppRunner(

@@ -19,11 +19,12 @@ from federation.spec.orders import (
 )
 from federation.spec.party import Party
 from federation.spec.status import Status
-from federation.wire.codec import decode
+from federation.wire.codec import decode, encode
 from federation.wire.frames import Frame, FrameKind
 from party_agent.journal import AttemptKey, now_ms
 from party_agent.relay import Box
 from party_agent.reports import Reports
+from party_agent.task import ASK, MESSAGE_LIMITS
 from party_agent.workers import Worker
 
 log = structlog.get_logger(__name__)
@@ -85,7 +86,7 @@ class Attempt:
         self._metrics: list[Metric] = []
         self._metrics_every_s = 0.0
         self._flush_due: asyncio.TimerHandle | None = None
-        self._asked: dict[str, asyncio.Future[list[Any]]] = {}
+        self._asked: dict[str, asyncio.Future[Any]] = {}
 
     def begin(self, worker: Worker, metrics_every_s: float) -> None:
         """A process runs it from now on."""
@@ -141,21 +142,50 @@ class Attempt:
         """Whom its process waits for, with tag and seconds; empty if it computes."""
         if self._worker is None or not self._worker.stream.done():
             return []
-        mark = secrets.token_hex(4)
-        future: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
-        self._asked[mark] = future
         try:
-            self._worker.stream.result().put(Frame(FrameKind.CALL, {"call_id": mark}))
-            async with asyncio.timeout(_ANSWER_S):
-                told = await future
+            told = await self._call(self._worker, Frame(FrameKind.CALL), _ANSWER_S)
         except (TimeoutError, LinkClosed):
             return []
+        return [{"peer": peer, "tag": tag, "seconds": waited} for peer, tag, waited in told]
+
+    async def ask(self, question: Any, timeout_s: float) -> Any:
+        """What its component, a resident one, answers.
+
+        Raises:
+            LinkClosed: it does not run, or ended meanwhile.
+            TimeoutError: it took too long.
+        """
+        if self._worker is None or not self._worker.stream.done():
+            raise LinkClosed
+        frame = Frame(FrameKind.CALL, {"method": ASK}, encode(question, MESSAGE_LIMITS))
+        return await self._call(self._worker, frame, timeout_s)
+
+    async def _call(self, worker: Worker, frame: Frame, timeout_s: float) -> Any:
+        """What the process answers.
+
+        Raises:
+            LinkClosed: it has ended.
+            TimeoutError: it took too long.
+        """
+        mark = secrets.token_hex(8)
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._asked[mark] = future
+        try:
+            marked = Frame(frame.kind, {"call_id": mark, **frame.header}, frame.body)
+            worker.stream.result().put(marked)
+            async with asyncio.timeout(timeout_s):
+                return await future
         finally:
             del self._asked[mark]
-        return [{"peer": peer, "tag": tag, "seconds": waited} for peer, tag, waited in told]
+
+    def give_up_questions(self) -> None:
+        """Its process has ended: nobody answers any more."""
+        for future in self._asked.values():
+            if not future.done():
+                future.set_exception(LinkClosed())
 
     def answered(self, frame: Frame) -> None:
         """The process has said whom it waits for."""
         future = self._asked.get(str(frame.header.get("call_id")))
         if future is not None and not future.done():
-            future.set_result(decode(frame.body))
+            future.set_result(decode(frame.body, MESSAGE_LIMITS))

@@ -10,6 +10,9 @@
 | `log` {job_id, role} | bytes out: tar.gz |
 | `ledger` {job_id} | {rows}: names and sizes of letters that left |
 | `waiting` {job_id} | what each task waits for |
+| `serving_ready` {model_version, timeout_s} | nothing, once a model that is loaded can answer |
+| `serving_bind` {service_id, model_id, model_version} | nothing |
+| `infer` {batch, body} | FATE-Serving's answer, where the policy lets the coordinator ask |
 
 Rows, models, logs and ledgers are shown, and uploads taken, as far as the policy allows.
 """
@@ -36,6 +39,9 @@ from party_agent.models import ModelName, Models
 from party_agent.plain import json_like
 from party_agent.policy import Ask, Rules
 from party_agent.runner import Runner
+from party_agent.serving import ServingDesk
+from party_agent.serving.desk import Service
+from party_agent.serving.fate import batch_inference, inference
 from party_agent.spool import spool
 from party_agent.streams import CHUNK_BYTES, Stream
 from party_agent.tables import TableStore
@@ -84,6 +90,22 @@ class _ModelArgs(_Args):
     component: str
 
 
+class _ReadyArgs(_Args):
+    model_version: str
+    timeout_s: float = Field(30.0, gt=0, le=600)
+
+
+class _BindArgs(_Args):
+    service_id: str = Field(min_length=1, max_length=200)
+    model_id: str
+    model_version: str
+
+
+class _InferArgs(_Args):
+    batch: bool = False
+    body: Any = None
+
+
 class _JobArgs(_Args):
     job_id: str
     role: str = ""
@@ -97,6 +119,7 @@ class Desk:
     rules: Rules
     audit: Audit
     runner: Runner
+    serving: ServingDesk
 
 
 Method = Callable[[dict[str, Any], Stream], Awaitable[Any]]
@@ -121,6 +144,9 @@ class Calls:
             "log": self._log,
             "ledger": self._ledger,
             "waiting": self._waiting,
+            "serving_ready": self._serving_ready,
+            "serving_bind": self._serving_bind,
+            "infer": self._infer,
         }
 
     def take(self, frame: Frame) -> None:
@@ -244,6 +270,23 @@ class Calls:
         job_id = _JobArgs.model_validate(args).job_id
         attempts = [a for a in self._desk.runner.attempts if a.order.job_id == job_id]
         return [await _waiting_of(attempt) for attempt in attempts]
+
+    # --- online predictions ----------------------------------------------------------------------
+
+    async def _serving_ready(self, args: dict[str, Any], _: Stream) -> Any:
+        asked = _ReadyArgs.model_validate(args)
+        await self._desk.serving.ready(asked.model_version, asked.timeout_s)
+
+    async def _serving_bind(self, args: dict[str, Any], _: Stream) -> Any:
+        asked = _BindArgs.model_validate(args)
+        service = Service(asked.service_id, asked.model_id, asked.model_version)
+        self._desk.serving.bind(service)
+
+    async def _infer(self, args: dict[str, Any], _: Stream) -> Any:
+        asked = _InferArgs.model_validate(args)
+        self._desk.rules.check(Ask("infer"))
+        answering = batch_inference if asked.batch else inference
+        return await answering(self._desk.serving, asked.body)
 
 
 async def _waiting_of(attempt: Attempt) -> dict[str, Any]:

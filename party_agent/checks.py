@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from federation.components.component import Component
+from federation.components.online.params import ServingParams
 from federation.components.registry import find_component
 from federation.components.tables.upload import UploadParams, upload_of
 from federation.errors import (
@@ -73,6 +74,8 @@ class Checks:
             params[f"{brief.component}/{brief.role.value}"] = parsed.model_dump(mode="json")
             if isinstance(parsed, UploadParams):
                 reasons += self._against_upload(parsed, brief)
+            if isinstance(parsed, ServingParams):
+                reasons += self._against_steps(parsed, order, brief)
         unique = {(r.code, r.message, r.path): r for r in reasons}
         return Answer(tuple(unique.values()), params)
 
@@ -103,6 +106,15 @@ class Checks:
             )
             yield from self._against(ask, brief)
         yield from self._against_tables(brief)
+
+    def _against_steps(
+        self, params: ServingParams, order: PrepareJob, brief: TaskBrief
+    ) -> Iterator[Reason]:
+        """What is served counts as if it ran in a job of its own."""
+        tables = tuple(f"{table.namespace}/{table.name}" for table in brief.tables)
+        for module in dict.fromkeys(step.module for step in params.steps):
+            parties = others(order, self.party_id)
+            yield from self._against(Ask("job", module, brief.role.value, parties, tables), brief)
 
     def _against_tables(self, brief: TaskBrief) -> Iterator[Reason]:
         for table in brief.tables:

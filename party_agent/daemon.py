@@ -43,6 +43,7 @@ from party_agent.policy import Rules
 from party_agent.relay import Relay
 from party_agent.reports import Reports
 from party_agent.runner import Runner, Shop
+from party_agent.serving import ServingDesk
 from party_agent.sessions import Sessions
 from party_agent.settings import Settings
 from party_agent.tables import TableStore
@@ -110,7 +111,8 @@ class Daemon:
             audit=self._audit,
             send=self.link.send,
         )
-        desk = Desk(home, rules, self._audit, self._runner)
+        serving = ServingDesk(home.root, self._runner)
+        desk = Desk(home, rules, self._audit, self._runner, serving)
         self._calls = Calls(desk, self.link.send, self._background)
         self._gateway = self._gateway_for(joined.party_id, checks)
         self.link.on_up = self._linked

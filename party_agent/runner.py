@@ -15,7 +15,6 @@ import structlog
 from pydantic import ValidationError
 
 from federation.channel.stream import FrameStream
-from federation.components.component import Component
 from federation.components.registry import find_component
 from federation.errors import (
     LinkClosed,
@@ -135,11 +134,13 @@ class Runner:
             await membership.settled.wait()
             if membership.failure is not None:
                 return Ending(Status.FAILED, membership.failure)
+        if component.resident:
+            return await self._run(attempt, self._start(attempt, membership, seats, None))
         attempt.state = "waits for its turn"
         async with shop.slots.hold((attempt.key.task_id, attempt.key.version)):
             with shop.gpus.borrow() as gpu:
                 start = self._start(attempt, membership, seats, gpu)
-                return await self._run(attempt, component, start)
+                return await self._run(attempt, start)
 
     def _start(
         self, attempt: Attempt, membership: Membership, seats: tuple[Party, ...], gpu: int | None
@@ -156,7 +157,7 @@ class Runner:
             gpu,
         )
 
-    async def _run(self, attempt: Attempt, component: Component, start: Start) -> Ending:
+    async def _run(self, attempt: Attempt, start: Start) -> Ending:
         shop, order = self._shop, attempt.order
         worker = await shop.workers.take()
         stream = worker.stream.result()
@@ -179,6 +180,7 @@ class Runner:
             return await self._died(attempt, worker)
         finally:
             worker.kill()
+            attempt.give_up_questions()
             await stream.close()
 
     async def _serve(self, attempt: Attempt, stream: FrameStream) -> Ending:

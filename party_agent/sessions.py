@@ -157,7 +157,8 @@ class Sessions:
 
 def partners(order: RunTask, component: Component, me: Party) -> tuple[Party, ...]:
     """Seats that a component at this seat exchanges letters with."""
-    declared = Declarations(component.messages)
+    params = component.params.parse(order.task.params)
+    declared = Declarations(component.messages_with(params))
     seats = [Party(role, party_id) for role, ids in order.roles.items() for party_id in ids]
     return tuple(seat for seat in seats if seat != me and declared.connect(me, seat))
 

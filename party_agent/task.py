@@ -8,6 +8,7 @@ An unforeseen error leaves the machine as its type alone: its text may quote row
 places in the code go to the job's ERROR log, all of it to `faults/`.
 """
 
+import asyncio
 import contextlib
 import os
 import time
@@ -20,17 +21,20 @@ from federation.channel import Channel, PeerKeys, Seat, open_channel
 from federation.channel.link import Event
 from federation.channel.stream import FrameStream, StreamLink
 from federation.components.component import JobFacts
+from federation.components.online.questions import Question, Questions
 from federation.components.registry import find_component
-from federation.errors import LinkClosed, TripactError
+from federation.errors import LinkClosed, MalformedMessage, TripactError
 from federation.spec.orders import Reason, RunTask
 from federation.spec.party import Party
 from federation.wire.codec import Bytes, Limits, decode, encode
 from federation.wire.frames import Frame, FrameKind
 from party_agent.logs import SeatLog, keep_fault, places_of
-from party_agent.plain import json_like
+from party_agent.plain import json_like, plain
 from party_agent.ports import Made, Stores, bind, checkpointing, hand_through, keep
 
 MESSAGE_LIMITS = Limits(size_bytes=15 << 20, depth=40, elements=1 << 20)
+ASK = "ask"
+"""The method of a CALL that is for the component itself."""
 _PROGRESS_EVERY_S = 0.1
 _AGENT_GONE = 3
 
@@ -148,7 +152,8 @@ async def _run(stream: FrameStream, start: Start, log: SeatLog) -> Made:
         return hand_through(stores, component, order)
     ports = bind(stores, component, order)
     report = TaskReport(stream, log)
-    link = _AgentLink(stream)
+    questions = AskedByAgent(stream) if component.resident else None
+    link = _AgentLink(stream, questions)
     seat = Seat(
         job_id=order.job_id,
         task_id=order.task.task_id,
@@ -157,13 +162,14 @@ async def _run(stream: FrameStream, start: Start, log: SeatLog) -> Made:
         me=start.me,
         parties=order.roles,
     )
-    link.channel = open_channel(link, seat, start.keys, component.messages)
+    link.channel = open_channel(link, seat, start.keys, component.messages_with(params))
     async with link.channel as channel:
-        result = await component.run(channel, params, ports, report, _facts(start, stores))
+        facts = _facts(start, stores, questions)
+        result = await component.run(channel, params, ports, report, facts)
         return keep(stores, order, result)
 
 
-def _facts(start: Start, stores: Stores) -> JobFacts:
+def _facts(start: Start, stores: Stores, questions: Questions | None) -> JobFacts:
     order = start.order
     return JobFacts(
         job_id=order.job_id,
@@ -180,16 +186,18 @@ def _facts(start: Start, stores: Stores) -> JobFacts:
         store=stores.uploading(),
         outputs=order.data_outputs,
         checkpoint=checkpointing(stores, order),
+        questions=questions,
     )
 
 
 class _AgentLink(StreamLink):
     """The way to the agent; a task whose agent is gone ends at once."""
 
-    def __init__(self, stream: FrameStream) -> None:
+    def __init__(self, stream: FrameStream, questions: "AskedByAgent | None" = None) -> None:
         super().__init__(stream, self._answer)
         self.channel: Channel | None = None
         self._agent = stream
+        self._questions = questions
 
     async def receive(self) -> Event:
         """The next letter or news for the channel."""
@@ -199,10 +207,51 @@ class _AgentLink(StreamLink):
             os._exit(_AGENT_GONE)
 
     def _answer(self, frame: Frame) -> None:
-        """Say whom this task waits for, and how long already."""
-        if frame.kind is FrameKind.CALL and self.channel is not None:
+        """Say whom this task waits for, and how long already; pass on what else is asked."""
+        if frame.kind is not FrameKind.CALL:
+            return
+        if frame.header.get("method") == ASK:
+            if self._questions is not None:
+                self._questions.put(frame)
+        elif self.channel is not None:
             waits = [[str(party), tag, waited] for party, tag, waited in self.channel.waiting]
             self._agent.put(Frame(FrameKind.ANSWER, frame.header, encode(waits)))
+
+
+class AskedByAgent:
+    """Questions that the agent passes to a resident component."""
+
+    def __init__(self, stream: FrameStream) -> None:
+        self._stream = stream
+        self._waiting: list[Question] = []
+        self._arrived = asyncio.Event()
+
+    def put(self, frame: Frame) -> None:
+        """Take a question in; one that can not be read is dropped, and its asker gives up."""
+        with contextlib.suppress(MalformedMessage):
+            asked = decode(frame.body, MESSAGE_LIMITS)
+            self._waiting.append(_Asked(self._stream, frame, asked))
+            self._arrived.set()
+
+    async def take(self) -> list[Question]:
+        """Everything that is asked and not taken; waits for the first."""
+        await self._arrived.wait()
+        self._arrived.clear()
+        taken, self._waiting = self._waiting, []
+        return taken
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """One question of the agent."""
+
+    stream: FrameStream
+    frame: Frame
+    asked: Any
+
+    def answer(self, value: Any) -> None:
+        body = encode(plain(value), MESSAGE_LIMITS)
+        self.stream.put(Frame(FrameKind.ANSWER, self.frame.header, body))
 
 
 class TaskReport:

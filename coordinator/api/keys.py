@@ -5,6 +5,7 @@ from aiohttp import web
 from coordinator.domain.deployment import Models
 from coordinator.domain.jobs import Jobs
 from coordinator.domain.parties import Parties
+from coordinator.domain.serving import Serving
 from coordinator.domain.tables import Tables
 from coordinator.domain.tags import Tags
 from coordinator.domain.tracking import Tracking
@@ -12,6 +13,7 @@ from coordinator.domain.tracking import Tracking
 JOBS: web.AppKey[Jobs] = web.AppKey("jobs", Jobs)
 TRACKING: web.AppKey[Tracking] = web.AppKey("tracking", Tracking)
 MODELS: web.AppKey[Models] = web.AppKey("models", Models)
+SERVING: web.AppKey[Serving] = web.AppKey("serving", Serving)
 TABLES: web.AppKey[Tables] = web.AppKey("tables", Tables)
 TAGS: web.AppKey[Tags] = web.AppKey("tags", Tags)
 PARTIES: web.AppKey[Parties] = web.AppKey("parties", Parties)

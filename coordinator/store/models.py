@@ -1,11 +1,11 @@
-"""Model versions that were deployed."""
+"""Model versions that were deployed, and the names under which some answer."""
 
 from typing import Any
 
 import sqlalchemy as sa
 
-from coordinator.domain.records import Deployment
-from coordinator.store.schema import deployments
+from coordinator.domain.records import Deployment, Service
+from coordinator.store.schema import deployments, services
 from coordinator.store.transaction import Transaction
 
 
@@ -36,6 +36,36 @@ class SqlModels:
         if train_version is None:
             return await self._deployments()
         return await self._deployments(deployments.c.train_version == train_version)
+
+    async def bind(self, service: Service) -> None:
+        """Keep what answers under a name, in place of what did."""
+        old = sa.delete(services).where(services.c.service_id == service.service_id)
+        await self._tx.run(old)
+        values = {
+            "service_id": service.service_id,
+            "model_id": service.model_id,
+            "model_version": service.model_version,
+            "party_id": service.party_id,
+            "bound_ms": service.bound_ms,
+        }
+        await self._tx.run(sa.insert(services), values)
+
+    async def service(self, service_id: str) -> Service | None:
+        """What answers under that name."""
+        found = await self._services(services.c.service_id == service_id)
+        return found[0] if found else None
+
+    async def services(self, model_version: str) -> list[Service]:
+        """Names under which a version answers."""
+        return await self._services(services.c.model_version == model_version)
+
+    async def _services(self, condition: sa.ColumnElement[bool]) -> list[Service]:
+        query = sa.select(services).where(condition).order_by(services.c.service_id)
+        found = await self._tx.run(query)
+        return [
+            Service(r.service_id, r.model_id, r.model_version, r.party_id, r.bound_ms)
+            for r in found
+        ]
 
     async def _deployments(self, *conditions: sa.ColumnElement[bool]) -> list[Deployment]:
         query = sa.select(deployments).where(*conditions)

@@ -254,6 +254,16 @@ tables = sa.Table(
     sa.Index(None, "namespace", "name"),
 )
 
+services = sa.Table(
+    "services",
+    METADATA,
+    sa.Column("service_id", Name, primary_key=True),
+    sa.Column("model_id", Name, nullable=False),
+    sa.Column("model_version", Name, nullable=False, index=True),
+    sa.Column("party_id", Name, nullable=False),
+    sa.Column("bound_ms", sa.BigInteger, nullable=False),
+)
+
 tags = sa.Table(
     "tags",
     METADATA,

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from federation.channel import Channel, Message
+from federation.components.online.questions import Questions
 from federation.components.params import Params
 from federation.components.store import StoredTable, TableStore
 from federation.spec.catalogue import MessageDecl, ModuleDecl, Slot
@@ -118,6 +119,8 @@ class JobFacts:
     """The party's table store (only Reader and Upload ask)."""
     checkpoint: Checkpointing = keep_nothing
     """Keeps a model of the middle of the training, where the job asks for checkpoints."""
+    questions: Questions | None = None
+    """What the party asks of a resident component."""
     outputs: tuple[str, ...] | None = None
     """The data outputs that the job declares; None where all are wanted."""
 
@@ -141,6 +144,9 @@ class Component:
         class_name: FATE's parameter class name.
         inputs: its data slots.
         needs: roles without which it can not run.
+        resident: it runs until its job is stopped, mostly waiting: it takes no turn of its party,
+            and its party may ask it questions.
+        letters: those it may send besides `messages`, where they depend on the parameters.
     """
 
     module: str
@@ -157,6 +163,8 @@ class Component:
     cache_out: bool = False
     needs: frozenset[Role] = frozenset()
     need_deploy: bool = True
+    resident: bool = False
+    letters: Callable[[Any], tuple[Message, ...]] | None = None
     roles: dict[Role, Handler] = field(default_factory=dict)
 
     def on(self, *roles: Role) -> Callable[[Handler], Handler]:
@@ -168,6 +176,10 @@ class Component:
             return handler
 
         return register
+
+    def messages_with(self, params: Params) -> tuple[Message, ...]:
+        """Every letter it may send when it runs with `params`."""
+        return (*self.messages, *(self.letters(params) if self.letters else ()))
 
     def declare(self) -> ModuleDecl:
         """What an agent publishes about this component."""

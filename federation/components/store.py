@@ -1,7 +1,7 @@
-"""What a component may ask of its party's table store; only Reader and Upload do.
+"""What a component may ask of its party's table store; only Reader, Upload and Serving do.
 
 A party agent's store is the one implementation. It says names, sizes and schemas, and takes in
-files; rows reach a component through its ports alone.
+files; rows reach a component through its ports, but for those that Serving looks up by id.
 """
 
 from collections.abc import Callable, Mapping
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from federation.spec.orders import TableName
-from federation.tables import Schema
+from federation.tables import Schema, Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +76,13 @@ class TableStore(Protocol):
 
     def stored(self, name: TableName) -> StoredTable:
         """The table of that name, without its rows.
+
+        Raises:
+            TableNotFound: there is none.
+        """
+
+    def open(self, name: TableName) -> Table:
+        """The rows of a table that the job names for this task (only Serving asks).
 
         Raises:
             TableNotFound: there is none.

@@ -189,6 +189,18 @@ class ModelNotFound(NotFound):
         )
 
 
+class ServiceNotBound(NotFound):
+    """No model answers under that service id here."""
+
+    code = "service_not_bound"
+
+    def __init__(self, service_id: str) -> None:
+        super().__init__(
+            f"service {service_id} is bound to no model; bind one: model/bind",
+            service_id=service_id,
+        )
+
+
 class TableNotFound(NotFound):
     """A party has no table of that name."""
 
@@ -269,6 +281,18 @@ class ModelNotDeployed(Conflict):
 
     def __init__(self, model_version: str) -> None:
         super().__init__("model has not been deployed yet", model_version=model_version)
+
+
+class ModelNotLoaded(Conflict):
+    """A model can be bound and asked while it is loaded."""
+
+    code = "model_not_loaded"
+
+    def __init__(self, model_version: str) -> None:
+        super().__init__(
+            f"model version {model_version} is not loaded; load it: model/load",
+            model_version=model_version,
+        )
 
 
 class PartyConnectedTwice(Conflict):

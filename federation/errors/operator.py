@@ -188,6 +188,19 @@ class ProtocolNotSpoken(Unavailable):
         )
 
 
+class ServingNotReady(Unavailable):
+    """A model is loaded, and can not answer now."""
+
+    code = "serving_not_ready"
+
+    def __init__(self, model_version: str, state: str) -> None:
+        super().__init__(
+            f"model version {model_version} can not answer now: it {state}; see that the agents "
+            "of its hosts are connected, and ask again",
+            model_version=model_version,
+        )
+
+
 class SessionLost(Unavailable):
     """An agent has no keys for a job, for it was started anew since it agreed to take part."""
 
@@ -223,3 +236,12 @@ class TooManyLocalParties(Unavailable):
             party_id=party_id,
             most=most,
         )
+
+
+class TooManyRequests(Unavailable):
+    """More is asked of a model than it can answer in time."""
+
+    code = "too_many_requests"
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"{most} requests wait for answers already; ask again in a moment")

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from federation.components.store import CsvUpload, Received, StoredTable
 from federation.errors import BadHeader, BadRequest, FileMissing
 from federation.spec.orders import TableName
-from federation.tables import Schema
+from federation.tables import Schema, Table
 from party_agent.tables.csv_blocks import TextFile
 from party_agent.tables.store import TableStore
 
@@ -50,6 +50,14 @@ class UploadingStore:
             TableNotFound: there is none.
         """
         return self._tables.stored(name)
+
+    def open(self, name: TableName) -> Table:
+        """The rows of a table that a task's job names for it.
+
+        Raises:
+            TableNotFound: there is none.
+        """
+        return self._tables.open(name.namespace, name.name)
 
     def receive(self, upload: CsvUpload, progress: Callable[[int, int], None]) -> Received:
         """Make a table of a text file, block by block.

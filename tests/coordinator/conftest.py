@@ -14,13 +14,14 @@ from aiohttp import web
 
 from coordinator.api.dialect import mount
 from coordinator.api.fateflow import DIALECT
-from coordinator.api.keys import JOBS, MODELS, PARTIES, PUBLIC_URL, TABLES, TAGS, TRACKING
+from coordinator.api.keys import JOBS, MODELS, PARTIES, PUBLIC_URL, SERVING, TABLES, TAGS, TRACKING
 from coordinator.client import FlowClient
 from coordinator.domain.deployment import Models
 from coordinator.domain.jobs import Jobs
 from coordinator.domain.parties import Parties
 from coordinator.domain.ports import wall_clock
 from coordinator.domain.records import Capacity, PartyRecord
+from coordinator.domain.serving import Serving
 from coordinator.domain.tables import Tables
 from coordinator.domain.tags import Tags
 from coordinator.domain.tracking import Tracking
@@ -93,6 +94,7 @@ CATALOGUE = by_module(
         ),
         declare("Evaluation", (GUEST,), data_slots=(Slot("data", many=True),), data_out=1),
         declare("Upload", (LOCAL,), data_out=1),
+        declare("Serving", (GUEST, HOST), isometric_in=True),
     )
 )
 
@@ -169,6 +171,10 @@ class ScriptedAgents:
                 return {"rows": [{**row, "sender": "host:10000", "bytes": 512}]}
             case "waiting":
                 return [{"what": "the key of host:10000"}]
+            case "serving_ready" | "serving_bind":
+                return None
+            case "infer":
+                return {"retcode": 0, "data": {"score": 0.5}}
         raise AssertionError(method)
 
     async def send_stream(
@@ -263,7 +269,7 @@ class ScriptedAgents:
             "role": task.role,
         }
         started = TaskStarted(**common, pid=1, time_ms=now_ms)
-        if task.component in self.busy:
+        if task.component in self.busy or task.module == "Serving":
             return [started]
         common |= {"component": task.component, "started_ms": now_ms, "ended_ms": now_ms + 5}
         if task.component in self.failing:
@@ -372,6 +378,7 @@ class LiveCoordinator:
         app[JOBS] = self.agents.jobs = Jobs(store, self.agents, wall_clock)
         app[TRACKING], app[TABLES] = Tracking(store, self.agents), Tables(store, self.agents)
         app[MODELS] = Models(store, self.agents, wall_clock, self.agents.jobs.next_id)
+        app[SERVING] = Serving(store, self.agents, wall_clock, app[JOBS], app[MODELS])
         app[TAGS] = Tags(store, wall_clock)
         app[PARTIES] = Parties(store, b"c" * 32, wall_clock)
         app[PUBLIC_URL] = "http://coordinator.example"

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -75,9 +76,15 @@ def post(live: Any, path: str, content: bytes) -> dict[str, Any]:
 
 
 @pytest.fixture
-def good(live: Any, done_job: str, lr_dsl: Any, lr_conf: Any) -> dict[str, dict[str, Any]]:
+def good(live: Any, done_job: str, lr_dsl: Any, lr_conf: Any) -> Iterator[dict[str, Any]]:
     model_id = live.client.ask("job/config", {"job_id": done_job})["model_info"]["model_id"]
-    return good_requests(done_job, model_id, lr_dsl, lr_conf)
+    requests = good_requests(done_job, model_id, lr_dsl, lr_conf)
+    version = live.client.deploy(model_id, done_job)
+    for path in ("model/load", "model/bind"):
+        requests[path]["job_parameters"] = {"model_id": model_id, "model_version": version}
+    yield requests
+    for job in live.client.call("job/query", {"model_version": version})["data"]:
+        live.client.stop(job["f_job_id"])
 
 
 def test_no_seed_route_is_without_a_row() -> None:
@@ -87,6 +94,8 @@ def test_no_seed_route_is_without_a_row() -> None:
 
 @pytest.mark.parametrize("path", SEED)
 def test_a_good_request_is_answered_or_honestly_refused(live: Any, good: Any, path: str) -> None:
+    if path == "model/bind":
+        post(live, "model/load", json.dumps(good["model/load"]).encode())
     answer = post(live, path, json.dumps(good[path]).encode())
     if path in REFUSED:
         assert (answer["retcode"], answer["data"]["code"]) == (100, "not_offered")
@@ -94,7 +103,7 @@ def test_a_good_request_is_answered_or_honestly_refused(live: Any, good: Any, pa
         assert (answer["retcode"], answer["retmsg"]) in ((0, "success"), (101, "no find table"))
     else:
         assert answer["retcode"] == 0, answer
-        assert answer["data"] or path in ("job/stop", "job/update")
+        assert answer["data"] or path in ("job/stop", "job/update", "model/bind")
 
 
 @pytest.mark.parametrize("path", SEED)

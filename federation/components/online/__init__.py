@@ -1,0 +1,1 @@
+"""Predictions asked one by one, of models that stay loaded."""

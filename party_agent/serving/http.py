@@ -1,0 +1,39 @@
+"""FATE-Serving's routes, for the gateway of the party that has the guest's features.
+
+Features and scores go between whoever asks and this party alone: the coordinator sees neither.
+"""
+
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from aiohttp import web
+
+from party_agent.serving.desk import ServingDesk
+from party_agent.serving.fate import batch_inference, inference
+
+SINGLE = "/federation/v1/inference"
+BATCH = "/federation/v1/batchInference"
+
+_Answering = Callable[[ServingDesk, object], Awaitable[dict[str, Any]]]
+
+
+def routes(desk: ServingDesk) -> list[web.RouteDef]:
+    """Routes that answer for the services of `desk`."""
+    return [
+        web.post(SINGLE, _handler(desk, inference)),
+        web.post(BATCH, _handler(desk, batch_inference)),
+    ]
+
+
+def _handler(
+    desk: ServingDesk, answering: _Answering
+) -> Callable[[web.Request], Awaitable[web.Response]]:
+    async def handle(request: web.Request) -> web.Response:
+        try:
+            document = json.loads(await request.read())
+        except ValueError:
+            document = None
+        return web.json_response(await answering(desk, document))
+
+    return handle
