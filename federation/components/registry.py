@@ -26,6 +26,7 @@ def components() -> Mapping[str, Component]:
     from federation.components.linear.hetero_sshe_linr import hetero_sshe_linr
     from federation.components.linear.hetero_sshe_lr import hetero_sshe_lr
     from federation.components.linear.homo_lr import homo_lr
+    from federation.components.online.serving import serving
     from federation.components.statistics.data_statistics import data_statistics
     from federation.components.statistics.evaluation import evaluation
     from federation.components.statistics.pearson import hetero_pearson
@@ -66,6 +67,7 @@ def components() -> Mapping[str, Component]:
         hetero_pearson,
         evaluation,
         scorecard,
+        serving,
         secure_add,
     )
     return {name: c for c in every for name in (c.module, *c.aliases)}
