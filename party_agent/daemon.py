@@ -13,6 +13,7 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 
 import structlog
@@ -44,6 +45,7 @@ from party_agent.relay import Relay
 from party_agent.reports import Reports
 from party_agent.runner import Runner, Shop
 from party_agent.serving import ServingDesk
+from party_agent.serving.http import routes as serving_routes
 from party_agent.sessions import Sessions
 from party_agent.settings import Settings
 from party_agent.tables import TableStore
@@ -114,7 +116,7 @@ class Daemon:
         serving = ServingDesk(home.root, self._runner)
         desk = Desk(home, rules, self._audit, self._runner, serving)
         self._calls = Calls(desk, self.link.send, self._background)
-        self._gateway = self._gateway_for(joined.party_id, checks)
+        self._gateway = self._gateway_for(joined.party_id, checks, serving)
         self.link.on_up = self._linked
         self.link.on_down = self._calls.link_lost
         self.link.on_frame = self._take
@@ -167,7 +169,7 @@ class Daemon:
         self._audit.close_all()
         self._journal.close()
 
-    def _gateway_for(self, party_id: str, checks: Checks) -> Gateway | None:
+    def _gateway_for(self, party_id: str, checks: Checks, serving: ServingDesk) -> Gateway | None:
         """The door for this party's users, where its owner wants one."""
         asked = self._settings.gateway
         if not asked.listen:
@@ -181,7 +183,12 @@ class Daemon:
             upload_from=checks.upload_from,
         )
         doorkeeper = None if asked.open else Doorkeeper(Users(self._home.root), now_ms)
-        routes = (Uploads(desk).routes, Outputs(desk).routes, StoredTables(desk).routes)
+        routes = (
+            Uploads(desk).routes,
+            Outputs(desk).routes,
+            StoredTables(desk).routes,
+            partial(serving_routes, serving),
+        )
         return Gateway(Address.parse(asked.listen), doorkeeper, routes)
 
     def _linked(self, reports_read: int) -> None:
