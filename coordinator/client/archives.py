@@ -6,7 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from coordinator.client.client import FlowError
+from coordinator.client.refusal import FlowError
 from coordinator.client.transport import Transport, Unreachable
 
 FETCH_S = 600.0
@@ -32,3 +32,17 @@ def fetch(url: str, route: str, body: Mapping[str, Any], folder: Path) -> None:
                 tar.extractall(folder, filter="data")
         except (tarfile.TarError, EOFError) as error:
             raise Unreachable(f"{url} sent a broken archive: {error}") from error
+
+
+def save(url: str, route: str, body: Mapping[str, Any], folder: Path) -> None:
+    """Keep the archive of `/v1/<route>` in `folder` as it is, under the name the server gives it.
+
+    Raises:
+        FlowError: the server said no.
+        Unreachable: nobody answers, or the download breaks off.
+        OSError: the folder can not be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    refused = Transport(url, FETCH_S).download(f"/v1/{route}", body, folder)
+    if refused is not None:
+        raise FlowError(refused)

@@ -14,11 +14,16 @@ import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from coordinator.client import show
+from coordinator.client.answers import plain, read_json
 from coordinator.client.client import FlowClient, FlowError, Unreachable, WaitedTooLong
 from coordinator.client.components import component
-from coordinator.client.jobs import end, job, plain, read_json, task, told
+from coordinator.client.flow_verbs import VERBS
+from coordinator.client.jobs import end, job, task
 from coordinator.client.models import model
+from coordinator.client.old_style import is_old_style, run_old_style
 from coordinator.client.options import AsJson, Conf, Url, address, save_url
+from coordinator.client.verbs import complete
+from coordinator.client.world import provider, test
 
 UPLOAD_S = 600.0
 SAID_NO, UNREACHABLE, STILL_RUNS, INTERRUPTED = 1, 3, 4, 130
@@ -26,12 +31,32 @@ SAID_NO, UNREACHABLE, STILL_RUNS, INTERRUPTED = 1, 3, 4, 130
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 data = typer.Typer(no_args_is_help=True, help="Move tables to their owners.")
 table = typer.Typer(no_args_is_help=True, help="Look at tables.")
-app.add_typer(data, name="data")
-app.add_typer(job, name="job")
-app.add_typer(task, name="task")
-app.add_typer(component, name="component")
-app.add_typer(table, name="table")
-app.add_typer(model, name="model")
+
+
+def _group(help_text: str) -> typer.Typer:
+    return typer.Typer(no_args_is_help=True, help=help_text)
+
+
+GROUPS = {
+    "data": data,
+    "job": job,
+    "task": task,
+    "component": component,
+    "tracking": component,
+    "table": table,
+    "model": model,
+    "checkpoint": _group("Look at what long trainings kept on their way."),
+    "tag": _group("Put words on models."),
+    "queue": _group("Look at jobs that wait."),
+    "resource": _group("See what is in use."),
+    "privilege": _group("Say what parties may do."),
+    "provider": provider,
+    "server": _group("Look at the server."),
+    "service": _group("Look at services."),
+    "key": _group("Look at parties' keys."),
+    "template": _group("Get example documents."),
+    "test": test,
+}
 
 
 @app.command("init")
@@ -54,6 +79,9 @@ def version(url: Url = None, as_json: AsJson = False) -> None:
 def upload(
     conf_path: Conf,
     drop: Annotated[bool, typer.Option("--drop", help="Replace a table of that name.")] = False,
+    _verbose: Annotated[
+        bool, typer.Option("--verbose", help="Taken as FATE's; progress is shown anyway.")
+    ] = False,
     wait: Annotated[
         bool, typer.Option("--wait/--no-wait", help="Follow until the table is stored.")
     ] = True,
@@ -110,22 +138,19 @@ def info(
     plain(FlowClient(address(url)).call("table/table_info", body), as_json=as_json)
 
 
-@table.command("delete")
-def delete(
-    namespace: Annotated[str, typer.Option("-n", "--namespace")],
-    table_name: Annotated[str, typer.Option("-t", "--table-name", "--name")],
-    url: Url = None,
-    as_json: AsJson = False,
-) -> None:
-    """Delete a table at its owner."""
-    body = {"namespace": namespace, "table_name": table_name}
-    told(FlowClient(address(url)).call("table/delete", body), as_json=as_json)
+# Last: what is written by hand wins over the table.
+complete(GROUPS, VERBS)
+for _name, _commands in GROUPS.items():
+    app.add_typer(_commands, name=_name)
 
 
 def main() -> None:
     """Run the command line; failures become exit codes."""
     try:
-        app()
+        if is_old_style(sys.argv[1:]):
+            run_old_style(sys.argv[1:])
+        else:
+            app()
     except FlowError as error:
         show.refusal(error)
         sys.exit(SAID_NO)

@@ -16,26 +16,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from coordinator.client.archives import fetch, save
+from coordinator.client.groups import Components, Data, Jobs
+from coordinator.client.groups_world import Models, Tags, World
+from coordinator.client.refusal import FlowError, accepted
 from coordinator.client.transport import Progress, Transport, Unreachable
 
 __all__ = ["FlowClient", "FlowError", "Submitted", "Unreachable", "WaitedTooLong"]
 
 ENDED = frozenset({"success", "failed", "canceled", "timeout"})
 PartyId = int | str
-
-
-class FlowError(Exception):
-    """The server said no.
-
-    Attributes:
-        retcode: FATE's code.
-        answer: the whole answer.
-    """
-
-    def __init__(self, answer: Mapping[str, Any]) -> None:
-        super().__init__(str(answer.get("retmsg") or "the server said no without a reason"))
-        self.retcode = answer.get("retcode")
-        self.answer = dict(answer)
 
 
 class WaitedTooLong(Exception):
@@ -53,10 +43,44 @@ class Submitted:
 
 @dataclass(frozen=True, slots=True)
 class FlowClient:
-    """The verbs of FATE's `flow`, over one coordinator."""
+    """The verbs of FATE's `flow`, over one coordinator.
+
+    Those of every day are methods; all of them are in groups (`jobs`, `data`, `components`,
+    `models`, `tags`, `world`).
+    """
 
     url: str = "http://127.0.0.1:9380"
     timeout_s: float = 60.0
+
+    @property
+    def jobs(self) -> Jobs:
+        """Verbs of jobs, tasks, the queue and resources."""
+        return Jobs(self)
+
+    @property
+    def data(self) -> Data:
+        """Verbs of tables."""
+        return Data(self)
+
+    @property
+    def components(self) -> Components:
+        """Verbs of what components made."""
+        return Components(self)
+
+    @property
+    def models(self) -> Models:
+        """Verbs of models and their checkpoints."""
+        return Models(self)
+
+    @property
+    def tags(self) -> Tags:
+        """Verbs of tags."""
+        return Tags(self)
+
+    @property
+    def world(self) -> World:
+        """Verbs of parties, providers, keys and the server."""
+        return World(self)
 
     def call(self, route: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """The answer of `/v1/<route>` as it is.
@@ -74,6 +98,56 @@ class FlowClient:
             Unreachable: nobody answers.
         """
         return accepted(self.call(route, body)).get("data")
+
+    def send(self, route: str, fields: Mapping[str, Any], file: Path) -> dict[str, Any]:
+        """The answer of `/v1/<route>` to a form with text fields and a file, as it is.
+
+        Raises:
+            OSError: the file can not be read.
+            Unreachable: nobody answers.
+        """
+        return self._transport().post_form(f"/v1/{route}", fields, file)
+
+    def send_checked(self, route: str, fields: Mapping[str, Any], file: Path) -> Any:
+        """The `data` of `/v1/<route>` for a form with text fields and a file.
+
+        Raises:
+            FlowError: the server said no.
+            OSError: the file can not be read.
+            Unreachable: nobody answers.
+        """
+        return accepted(self.send(route, fields, file)).get("data")
+
+    def fetch(self, route: str, body: Mapping[str, Any], folder: Path) -> None:
+        """Unpack the archive of `/v1/<route>` into a folder.
+
+        Raises:
+            FlowError: the server said no.
+            OSError: the folder can not be written.
+            Unreachable: nobody answers, or what came is no archive.
+        """
+        fetch(self.url, route, body, folder)
+
+    def save(self, route: str, body: Mapping[str, Any], folder: Path) -> None:
+        """Keep the archive of `/v1/<route>` in a folder, under the name the server gives it.
+
+        Raises:
+            FlowError: the server said no.
+            OSError: the folder can not be written.
+            Unreachable: nobody answers, or the download breaks off.
+        """
+        save(self.url, route, body, folder)
+
+    def send_upload(
+        self, file: Path, parameters: Mapping[str, Any], progress: Progress | None = None
+    ) -> dict[str, Any]:
+        """The answer to an upload with FATE's upload conf, as it is.
+
+        Raises:
+            OSError: the file can not be read.
+            Unreachable: nobody answers.
+        """
+        return self._transport().post_file("/v1/data/upload", parameters, file, progress)
 
     def upload(
         self,
@@ -113,7 +187,7 @@ class FlowClient:
             "drop": int(drop),
             **({} if party_id is None else {"party_id": party_id}),
         }
-        return submitted(self._transport().post_file("/v1/data/upload", parameters, file, progress))
+        return submitted(self.send_upload(file, parameters, progress))
 
     def submit(self, dsl: Mapping[str, Any], conf: Mapping[str, Any]) -> Submitted:
         """Post a job.
@@ -248,17 +322,6 @@ class FlowClient:
 
     def _transport(self) -> Transport:
         return Transport(self.url, self.timeout_s)
-
-
-def accepted(answer: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The answer, if it is a yes.
-
-    Raises:
-        FlowError: it is a no.
-    """
-    if answer.get("retcode") != 0:
-        raise FlowError(answer)
-    return answer
 
 
 def submitted(answer: Mapping[str, Any]) -> Submitted:

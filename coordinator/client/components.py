@@ -1,15 +1,14 @@
 """`flow-client component ...`: what components of a job made."""
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from coordinator.client import show
+from coordinator.client.answers import checked, given, nothing, plain, write
 from coordinator.client.archives import fetch
 from coordinator.client.client import FlowClient
-from coordinator.client.jobs import checked, given
 from coordinator.client.options import (
     AsJson,
     Component,
@@ -47,7 +46,7 @@ def metrics(
     """Name a component's metrics."""
     body = _body(job_id, component_name, role, party_id)
     answer = _answer(url, f"{ROUTE}/metrics", body, as_json=as_json)
-    if not as_json and not _nothing(answer):
+    if not as_json and not nothing(answer):
         rows = ((space, ", ".join(names)) for space, names in answer["data"].items())
         show.grid(component_name, ("namespace", "metrics"), rows)
 
@@ -66,8 +65,8 @@ def metric_all(
     body = _body(job_id, component_name, role, party_id)
     answer = _answer(url, f"{ROUTE}/metric/all", body, as_json=as_json and output_path is None)
     if output_path is not None:
-        _write(output_path, "metrics.json", answer["data"])
-    elif not as_json and not _nothing(answer):
+        write(output_path / "metrics.json", answer["data"])
+    elif not as_json and not nothing(answer):
         show.grid(
             component_name,
             ("namespace", "metric", "value"),
@@ -147,7 +146,7 @@ def output_data(
         show.OUT.print(f"written to {folder}", markup=False)
         return
     answer = _answer(url, f"{ROUTE}/output/data", body, as_json=as_json)
-    if as_json or _nothing(answer):
+    if as_json or nothing(answer):
         return
     meta = answer.get("meta") or {}
     outputs = zip(
@@ -175,14 +174,6 @@ def _answer(
     return answer
 
 
-def _nothing(answer: dict[str, Any]) -> bool:
-    """Whether there is nothing to show; if so, that is said."""
-    if answer.get("data"):
-        return False
-    show.OUT.print(str(answer["retmsg"]), markup=False)
-    return True
-
-
 def _tell(
     url: str | None,
     route: str,
@@ -193,18 +184,11 @@ def _tell(
     as_json: bool,
 ) -> None:
     """Print what a route answers, or write it to a file of that name in a folder."""
-    answer = _answer(url, route, body, as_json=as_json and output_path is None)
-    if output_path is not None:
-        _write(output_path, filename, answer["data"])
-    elif not as_json:
-        show.as_json(answer["data"])
-
-
-def _write(folder: Path, filename: str, value: Any) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    target = folder / filename
-    target.write_text(json.dumps(value, indent=4))
-    show.OUT.print(f"written to {target}", markup=False)
+    answer = FlowClient(address(url)).call(route, body)
+    if output_path is None:
+        plain(answer, as_json=as_json)
+    else:
+        write(output_path / filename, checked(answer))
 
 
 def _value_of(metric: dict[str, Any]) -> str:

@@ -7,8 +7,9 @@ from typing import Annotated, Any
 import typer
 
 from coordinator.client import show
+from coordinator.client.answers import checked, given, read_json, told
 from coordinator.client.archives import fetch
-from coordinator.client.client import FlowClient, FlowError, submitted
+from coordinator.client.client import FlowClient, submitted
 from coordinator.client.options import (
     AsJson,
     Conf,
@@ -243,65 +244,6 @@ def end(client: FlowClient, job_id: str, timeout_s: float | None, *, quiet: bool
         raise typer.Exit(1)
     if not quiet:
         show.OUT.print(f"job {job_id} {show.status_text(status)}")
-
-
-def told(answer: dict[str, Any], *, as_json: bool) -> None:
-    """Print an answer of which the sentence matters.
-
-    Raises:
-        FlowError: the server said no.
-    """
-    if as_json:
-        show.as_json(answer)
-    checked(answer)
-    if not as_json:
-        show.OUT.print(str(answer["retmsg"]), markup=False)
-
-
-def plain(answer: dict[str, Any], *, as_json: bool) -> None:
-    """Print an answer, or its data alone.
-
-    Raises:
-        FlowError: the server said no.
-    """
-    if as_json:
-        show.as_json(answer)
-    data = checked(answer)
-    if not as_json:
-        show.as_json(data)
-
-
-def checked(answer: dict[str, Any]) -> Any:
-    """The data of an answer.
-
-    Raises:
-        FlowError: the server said no.
-    """
-    if answer.get("retcode") != 0:
-        raise FlowError(answer)
-    return answer.get("data")
-
-
-def given(**fields: Any) -> dict[str, Any]:
-    """The fields that have a value."""
-    return {name: value for name, value in fields.items() if value is not None}
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object from a file.
-
-    Raises:
-        typer.BadParameter: the file is absent, or no JSON object; it says where.
-    """
-    try:
-        value = json.loads(path.read_text())
-    except OSError as error:
-        raise typer.BadParameter(f"{path}: {error.strerror}") from None
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise typer.BadParameter(f"{path} is not JSON: {error}") from None
-    if not isinstance(value, dict):
-        raise typer.BadParameter(f"{path} holds no JSON object")
-    return value
 
 
 def _job_grid(rows: list[dict[str, Any]]) -> None:

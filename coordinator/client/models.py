@@ -7,8 +7,8 @@ from typing import Annotated, Any
 import typer
 
 from coordinator.client import show
+from coordinator.client.answers import checked, given, plain, read_json
 from coordinator.client.client import FlowClient
-from coordinator.client.jobs import checked, given, plain, read_json
 from coordinator.client.options import AsJson, MaybeParty, MaybeRole, Output, Url, address
 
 model = typer.Typer(no_args_is_help=True, help="Deploy trainings, and look at models.")
@@ -31,11 +31,25 @@ def deploy(
     dsl_path: Annotated[
         Path | None, typer.Option("--dsl-path", help="JSON file with the prediction DSL.")
     ] = None,
+    step_index: Annotated[
+        list[str] | None,
+        typer.Option("--cpn-step-index", help="component:number of a checkpoint to use."),
+    ] = None,
+    step_name: Annotated[
+        list[str] | None,
+        typer.Option("--cpn-step-name", help="component:name of a checkpoint to use."),
+    ] = None,
     url: Url = None,
     as_json: AsJson = False,
 ) -> None:
     """Make a version of a training that predicts."""
     body = _body(model_id, model_version)
+    steps: dict[str, dict[str, Any]] = {}
+    for field, read, named in (("step_index", int, step_index), ("step_name", str, step_name)):
+        for component, step in map(_step, named or ()):
+            steps.setdefault(component, {})[field] = read(step)
+    if steps:
+        body["components_checkpoint"] = steps
     if cpn_list:
         body["cpn_list"] = [name.strip() for name in cpn_list.split(",")]
     if dsl_path is not None:
@@ -92,6 +106,18 @@ def query(
     if not as_json:
         names = ("model_version", "role", "party_id", "parent", "size", "create_date")
         show.grid("models", names, ([row[f"f_{name}"] for name in names] for row in rows))
+
+
+def _step(text: str) -> tuple[str, str]:
+    """A component and its checkpoint.
+
+    Raises:
+        typer.BadParameter: it is not written as `component:step`.
+    """
+    component, colon, step = text.rpartition(":")
+    if not (component and colon and step):
+        raise typer.BadParameter(f"{text!r} is not written as component:step")
+    return component, step
 
 
 def _body(model_id: str, model_version: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import secrets
 import urllib.parse
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from email.message import Message
 from pathlib import Path
 from ssl import SSLError
 from typing import IO, Any
@@ -54,22 +55,45 @@ class Transport:
             return self._answer(connection.getresponse())
 
     def post_file(
-        self, path: str, parameters: Mapping[str, Any], file: Path, progress: Progress | None
+        self,
+        path: str,
+        parameters: Mapping[str, Any],
+        file: Path,
+        progress: Progress | None,
     ) -> dict[str, Any]:
-        """The JSON answer to an uploaded file.
+        """The JSON answer to an uploaded file, with the parameters in the query.
 
         Raises:
             FileNotFoundError, PermissionError, IsADirectoryError: the file can not be read.
             Unreachable: nobody answers, or not in JSON.
         """
+        query = urllib.parse.quote(json.dumps(parameters))
+        return self._post_parts(f"{path}?{query}", {}, file, progress)
+
+    def post_form(self, path: str, fields: Mapping[str, Any], file: Path) -> dict[str, Any]:
+        """The JSON answer to a form: text fields, and then a file as the part `file`.
+
+        Raises:
+            FileNotFoundError, PermissionError, IsADirectoryError: the file can not be read.
+            Unreachable: nobody answers, or not in JSON.
+        """
+        return self._post_parts(path, fields, file, None)
+
+    def _post_parts(
+        self, path: str, fields: Mapping[str, Any], file: Path, progress: Progress | None
+    ) -> dict[str, Any]:
         boundary = secrets.token_hex(16)
-        opening = (
+        texts = "".join(
             f"--{boundary}\r\n"
+            f'Content-Disposition: form-data; name="{_quoted(name)}"\r\n\r\n{value}\r\n'
+            for name, value in fields.items()
+        )
+        opening = (
+            f"{texts}--{boundary}\r\n"
             f'Content-Disposition: form-data; name="file"; filename="{_quoted(file.name)}"\r\n'
             "Content-Type: application/octet-stream\r\n\r\n"
         ).encode(errors="replace")
         closing = f"\r\n--{boundary}--\r\n".encode()
-        query = urllib.parse.quote(json.dumps(parameters))
         with file.open("rb") as source, self._connection() as connection:
             size = file.stat().st_size
             headers = {
@@ -79,13 +103,16 @@ class Transport:
             body = _blocks(opening, source, size, closing, progress)
             # Who refuses a table does not read it first: the answer may be there all the same.
             with suppress(BrokenPipeError, ConnectionResetError):
-                self._send(connection, f"{path}?{query}", body, headers)
+                self._send(connection, path, body, headers)
             return self._answer(connection.getresponse())
 
     def download(self, path: str, body: Mapping[str, Any], target: Path) -> dict[str, Any] | None:
         """Write an attachment to `target`; None, or the JSON answer if there was none.
 
-        `target` is there whole or not at all.
+        The file is there whole or not at all.
+
+        Args:
+            target: the file, or a folder for a file of the name that the server gives.
 
         Raises:
             Unreachable: nobody answers, or the download breaks off.
@@ -93,8 +120,11 @@ class Transport:
         with self._connection() as connection:
             self._send(connection, path, json.dumps(body).encode(), _JSON)
             response = connection.getresponse()
-            if "attachment" not in (response.getheader("Content-Disposition") or ""):
+            told = response.getheader("Content-Disposition") or ""
+            if "attachment" not in told:
                 return self._answer(response)
+            if target.is_dir():
+                target /= _filename_of(told)
             draft = target.with_name(f"{target.name}.part")
             try:
                 with draft.open("wb") as sink:
@@ -163,6 +193,13 @@ def _blocks(
     if sent < size:
         raise ConnectionAbortedError("the file became shorter while it was sent")
     yield closing
+
+
+def _filename_of(disposition: str) -> str:
+    """The file name that a Content-Disposition gives, without any folder."""
+    message = Message()
+    message["Content-Disposition"] = disposition
+    return Path(message.get_filename() or "").name or "archive"
 
 
 def _quoted(filename: str) -> str:
