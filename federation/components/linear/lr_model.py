@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from federation.components.common.class_predictions import class_predictions
 from federation.components.linear.fitted import NO_MODEL, Fitted, shared_meta, single
 from federation.components.linear.link import LOGISTIC, sigmoid
 from federation.components.linear.params import LinearModelParams
-from federation.components.linear.rows import Rows, class_name, classes_of
+from federation.components.linear.rows import Rows, classes_of
 from federation.components.statistics.metrics import EvalType
 from federation.tables import Table
 from federation.tables.table import Matrix, Vector
@@ -87,22 +88,12 @@ def predictions(
         threshold: of two classes, a higher probability means the second.
         stage: `train`, `validate` or `predict`.
     """
-    chances = sigmoid(scores[rows.ranks])
-    names, values = [class_name(label) for label in classes], np.asarray(classes)
-    if chances.shape[1] == 1:
-        score = chances[:, 0]
-        result = np.where(score > threshold, values[1], values[0])
-        chances = np.column_stack([1.0 - score, score])
-    else:
-        score = chances.max(axis=1)
-        result = values[chances.argmax(axis=1)]
     label = rows.label
-    return Table.predictions(
-        rows.table.ids,
-        label=np.full(rows.count, np.nan) if label is None else label[rows.ranks],
-        result=result,
-        score=score,
-        detail=[str(dict(zip(names, line, strict=True))) for line in chances.tolist()],
+    return class_predictions(
+        rows.table,
+        None if label is None else label[rows.ranks],
+        sigmoid(scores[rows.ranks]),
+        classes,
+        threshold=threshold,
         stage=stage,
-        id_name=rows.table.schema.id_name,
     )
