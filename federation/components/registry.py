@@ -31,6 +31,7 @@ def components() -> Mapping[str, Component]:
     from federation.components.statistics.evaluation import evaluation
     from federation.components.statistics.pearson import hetero_pearson
     from federation.components.statistics.scorecard import scorecard
+    from federation.components.statistics.stability import population_stability
     from federation.components.tables.data_split import hetero_data_split, homo_data_split
     from federation.components.tables.intersection import intersection
     from federation.components.tables.reader import reader
@@ -65,6 +66,7 @@ def components() -> Mapping[str, Component]:
         homo_lr,
         data_statistics,
         hetero_pearson,
+        population_stability,
         evaluation,
         scorecard,
         serving,

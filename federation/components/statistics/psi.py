@@ -45,8 +45,7 @@ class Bins:
             np.bincount(np.searchsorted(inner, scores, side="right"), minlength=len(inner) + 1)
             for scores in (scored.scores, scored.positives)
         )
-        shares = np.where(counts > 0, counts / scored.scores.size, EMPTY_SHARE)
-        return cls(counts, shares, share(positives, counts))
+        return cls(counts, shares_of(counts), share(positives, counts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +74,18 @@ def psi(train: Scored, validate: Scored) -> Stability:
     """The index of `validate` against `train`."""
     inner = np.unique(train.quantiles)[1:-1]
     expected, actual = Bins.of(train, inner), Bins.of(validate, inner)
-    moved = (actual.shares - expected.shares) * np.log(actual.shares / expected.shares)
+    moved = shift(expected.shares, actual.shares)
     return Stability(moved, expected, actual, _intervals(inner))
+
+
+def shares_of(counts: Counts) -> Vector:
+    """The share of each bin, shape (b,), EMPTY_SHARE in an empty one."""
+    return np.where(counts > 0, counts / max(int(counts.sum()), 1), EMPTY_SHARE)
+
+
+def shift(expected: Vector, actual: Vector) -> Vector:
+    """What each bin adds to the index, from the shares of both sides, shape (b,)."""
+    return np.asarray((actual - expected) * np.log(actual / expected))
 
 
 def _intervals(inner: Vector) -> tuple[str, ...]:
