@@ -40,6 +40,12 @@ class ByteRows:
         lines = [text.encode() if isinstance(text, str) else text for text in texts]
         return cls(pa.array(lines, pa.large_binary()))
 
+    @property
+    def data(self) -> bytes:
+        """All texts one after another."""
+        first = int(self._starts[0]) if len(self) else 0
+        return self._data[first:].tobytes()
+
     def __len__(self) -> int:
         """How many texts."""
         return len(self.lengths)

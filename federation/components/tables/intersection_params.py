@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from federation.components.common.training import not_available
 from federation.components.params import Params, choice
-from federation.protocols.psi import EcdhOptions, RawOptions, RsaOptions
+from federation.protocols.psi import EcdhOptions, FilterOptions, RawOptions, RsaOptions
+from federation.spec.party import Role
 
 if TYPE_CHECKING:
     Hash = str
@@ -15,15 +15,6 @@ if TYPE_CHECKING:
 else:
     Hash = choice("none", "md5", "sha1", "sha224", "sha256", "sha384", "sha512", "sm3")
     Side = choice("guest", "host")
-
-NO_SUCH = {
-    "run_cache": ("a cache of encrypted ids", "leave it out"),
-    "run_preprocess": ("the Bloom prefilter", "leave it out; the result is the same"),
-    "with_sample_id": ("matching by match id", "make the match id the row id"),
-    "repeated_id_process": ("expanding repeated ids", "keep one row for each id"),
-    "new_sample_id": ("new sample ids", "leave it out; rows keep their ids"),
-}
-"""Flags that would change the result and can not be served: what they are, what to do."""
 
 
 class RSAParam(Params):
@@ -88,15 +79,15 @@ class IntersectCache(Params):
 
 
 class IntersectPreProcessParam(Params):
-    """How the Bloom prefilter would be made; accepted, no effect."""
+    """How the Bloom filter is made that lets a side leave ids out; for raw alone."""
 
-    false_positive_rate: float = 0.001
-    encrypt_method: str = "rsa"
-    hash_method: str = "sha256"
-    preprocess_method: str = "sha256"
-    preprocess_salt: str = ""
-    random_state: int | None = None
-    filter_owner: Side = "guest"
+    false_positive_rate: float = Field(0.001, gt=0, lt=1, description="of ids not in the filter")
+    encrypt_method: str = Field("rsa", description="accepted, no effect")
+    hash_method: Hash = Field("sha256", description="accepted; preprocess_method is used")
+    preprocess_method: Hash = Field("sha256", description="hash of ids in the filter")
+    preprocess_salt: str = Field("", description="behind each id before hashing")
+    random_state: int | None = Field(None, description="accepted, no effect")
+    filter_owner: Side = Field("guest", description="who makes the filter")
 
 
 class IntersectParams(Params):
@@ -111,7 +102,9 @@ class IntersectParams(Params):
         "oprf", description="unset the fastest that hides ids; dh is served as ecdh"
     )
     random_bit: int = Field(128, description="accepted, no effect")
-    sync_intersect_ids: bool = Field(True, description="false is refused")
+    sync_intersect_ids: bool = Field(
+        True, description="false: hosts do not learn the common ids and keep their table as it is"
+    )
     join_role: Side = Field("guest", description="for raw, where raw_params does not say")
     only_output_key: bool = Field(False, description="output ids without columns")
     with_encode: bool = Field(False, description="for raw: hash as encode_params says")
@@ -121,55 +114,82 @@ class IntersectParams(Params):
     dh_params: DHParam = Field(default_factory=DHParam)
     ecdh_params: ECDHParam = Field(default_factory=ECDHParam)
     join_method: choice("inner_join", "left_join") = Field(  # type: ignore[valid-type]
-        "inner_join", description="left_join is refused: not available in this version"
+        "inner_join", description="left_join (raw): all rows of sample_id_generator are kept"
     )
-    new_sample_id: bool = Field(False, description="true is refused")
-    sample_id_generator: Side = Field("guest", description="accepted, no effect")
+    new_sample_id: bool = Field(False, description="give the joined rows new ids")
+    sample_id_generator: Side = Field("guest", description="whose row ids the joined rows have")
     intersect_cache_param: IntersectCache = Field(default_factory=IntersectCache)
-    run_cache: bool = Field(False, description="true is refused: not available in this version")
+    run_cache: bool = Field(False, description="only make the cache of the hosts' ids, by ecdh")
     cardinality_only: bool = Field(False, description="only the number of common ids")
     sync_cardinality: bool = Field(False, description="tell the host that number")
     cardinality_method: choice("rsa", "dh", "ecdh") = Field(  # type: ignore[valid-type]
         "ecdh", description="all are served by ecdh, exactly"
     )
-    run_preprocess: bool = Field(False, description="true is refused")
+    run_preprocess: bool = Field(
+        False, description="for raw: leave out what a filter says is not common"
+    )
     intersect_preprocess_params: IntersectPreProcessParam = Field(
         default_factory=IntersectPreProcessParam
     )
-    repeated_id_process: bool = Field(False, description="true is refused")
-    repeated_id_owner: Side = Field("guest", description="accepted, no effect")
-    with_sample_id: bool = Field(False, description="true is refused")
+    repeated_id_process: bool = Field(False, description="repeated_id_owner is the generator")
+    repeated_id_owner: Side = Field("guest", description="for repeated_id_process")
+    with_sample_id: bool = Field(
+        False, description="accepted; tables with a match id are matched by it in any case"
+    )
     allow_info_share: bool = Field(False, description="accepted, no effect")
     info_owner: Side = Field("guest", description="accepted, no effect")
     need_run: bool = Field(True, description="false hands the input through")
 
-    @field_validator("sync_intersect_ids")
-    @classmethod
-    def _always_told(cls, told: bool) -> bool:
-        if not told:
-            raise not_available("keeping the common ids from the hosts", "leave it true")
-        return told
-
     @field_validator("join_method")
     @classmethod
-    def _inner_alone(cls, method: str) -> str:
-        if method != "inner_join":
-            raise not_available(f"the join_method {method}", "use inner_join")
+    def _left_in_the_clear(cls, method: str, info: ValidationInfo) -> str:
+        if method == "left_join" and info.data.get("intersect_method") != "raw":
+            raise ValueError("left_join tells ids that are not common: it needs raw")
+        if method == "left_join" and not info.data.get("sync_intersect_ids", True):
+            raise ValueError("left_join needs sync_intersect_ids")
         return method
 
-    @field_validator(*NO_SUCH)
+    @field_validator("new_sample_id")
     @classmethod
-    def _not_yet(cls, wanted: bool, info: ValidationInfo) -> bool:
-        if wanted:
-            raise not_available(*NO_SUCH[str(info.field_name)])
-        return wanted
+    def _new_where_told(cls, new: bool, info: ValidationInfo) -> bool:
+        if new and not info.data.get("sync_intersect_ids", True):
+            raise ValueError("new ids need sync_intersect_ids, for hosts would not know their rows")
+        return new
+
+    @field_validator("run_cache")
+    @classmethod
+    def _cached_where_hidden(cls, cached: bool, info: ValidationInfo) -> bool:
+        if cached and info.data.get("intersect_method") == "raw":
+            raise ValueError("a cache needs a method that hides ids: oprf, rsa, dh or ecdh")
+        return cached
+
+    @field_validator("cardinality_only")
+    @classmethod
+    def _counted_or_cached(cls, counted: bool, info: ValidationInfo) -> bool:
+        if counted and info.data.get("run_cache"):
+            raise ValueError("can not be asked for together with run_cache")
+        return counted
 
     @property
     def protocol(self) -> str:
-        """What is run: `oprf`, `rsa`, `ecdh`, `raw`, or `count`."""
-        if self.cardinality_only:
-            return "count"
+        """What is run: `oprf`, `rsa`, `ecdh`, `raw`, `count`, or `cache`."""
+        if self.cardinality_only or self.run_cache:
+            return "count" if self.cardinality_only else "cache"
         return "ecdh" if self.intersect_method == "dh" else str(self.intersect_method)
+
+    @property
+    def generator(self) -> Role:
+        """The role whose row ids the joined rows have."""
+        owner = self.repeated_id_owner if self.repeated_id_process else self.sample_id_generator
+        return Role(owner)
+
+    @property
+    def filter_options(self) -> FilterOptions | None:
+        """How ids are left out beforehand, or None where they are not."""
+        if not self.run_preprocess or self.protocol != "raw":
+            return None
+        p = self.intersect_preprocess_params
+        return FilterOptions(p.false_positive_rate, p.preprocess_method, p.preprocess_salt)
 
     @property
     def rsa_options(self) -> RsaOptions:
@@ -181,6 +201,8 @@ class IntersectParams(Params):
     def ecdh_options(self) -> EcdhOptions:
         """For Diffie-Hellman, by the parameters of the method that was named."""
         method = self.cardinality_method if self.cardinality_only else self.intersect_method
+        if method == "rsa":
+            return EcdhOptions(self.rsa_params.salt, self.rsa_params.hash_method)
         p = self.dh_params if method == "dh" else self.ecdh_params
         return EcdhOptions(p.salt, p.hash_method)
 
@@ -205,4 +227,8 @@ class IntersectParams(Params):
             lines.append("the number of common ids is found by ecdh, exactly")
         if self.protocol == "rsa" and self.rsa_params.key_length < 2048:
             lines.append("an RSA key of fewer than 2048 bits can be broken; 2048 bits are used")
+        if self.run_preprocess and self.protocol != "raw":
+            lines.append("a filter would let the other side test any id: none is sent, same result")
+        if self.run_cache and self.intersect_method != "ecdh":
+            lines.append("the cache is made by ecdh")
         return tuple(lines)

@@ -1,5 +1,6 @@
 """Private set intersection: which ids all parties have; OPRF, RSA, ECDH, and in the clear."""
 
+from federation.protocols.psi.bloom import Filter, FilterOptions
 from federation.protocols.psi.cardinality import (
     CARDINALITY_MESSAGES,
     count_as_guest,
@@ -28,6 +29,8 @@ __all__ = [
     "RSA_MESSAGES",
     "Column",
     "EcdhOptions",
+    "Filter",
+    "FilterOptions",
     "GuestSide",
     "HostSide",
     "Ids",

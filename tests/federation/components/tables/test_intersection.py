@@ -1,14 +1,17 @@
 """Intersection as a component: which rows are kept, what is told, what is refused."""
 
+import hashlib
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
-from federation.components.tables.intersection import EmptyIntersection, intersection
+from federation.components.tables.intersection import intersection
 from federation.components.tables.intersection_params import IntersectParams
+from federation.components.tables.intersection_report import EmptyIntersection, looks_of
 from federation.errors import BlankIds, DataProblem, DuplicateIds, InvalidParameters
+from federation.protocols.psi import Ids
 from federation.spec.party import GUEST, HOST, Party
 from federation.tables import Schema, Table
 
@@ -104,7 +107,7 @@ async def test_counting_hands_the_rows_through_and_tells_the_host_if_asked(
     assert played[G].summary["intersect_num"] == 3
     assert played[H].summary["intersect_num"] == (3 if tell else None)
     assert bool(played.reports[H].metrics) is tell
-    assert all(row.tag.startswith(("method", "psi.count.")) for row in played.ledger)
+    assert all(row.tag.startswith(("match_ids", "plan", "psi.count.")) for row in played.ledger)
 
 
 async def test_counting_shows_points_in_no_order_of_either_table(play: Any) -> None:
@@ -130,9 +133,25 @@ async def test_no_common_id_is_refused_with_sizes_and_a_likely_cause(play: Any) 
         await play(intersection, conf, ports(table(["a ", " b", "c"]), table(["x", "y"])))
     told = str(refused.value)
     assert "leading zeros, spaces, upper and lower case" in told
-    assert "brought 3 ids, host:10000 2; 2 ids of this party have spaces" in told or (
+    assert "brought 3 ids, host:10000 2; of the ids of this party some have spaces" in told or (
         "brought 2 ids, guest:9999 3" in told
     )
+    assert not any(text in told for text in ("'a '", "'x'", "' b'"))
+
+
+def test_what_ids_look_like_is_told_by_kinds_and_never_by_example() -> None:
+    assert looks_of(Ids(["1", "22"])) == ("all are digits alone",)
+    assert looks_of(Ids(["007", "a"])) == (
+        "some are digits alone",
+        "some begin with a zero",
+    )
+    hashed = [hashlib.sha256(text.encode()).hexdigest() for text in MINE]
+    assert "all look like SHA-256 in hex" in looks_of(Ids(hashed))
+    assert looks_of(Ids(["a,1", "B"])) == (
+        "some have upper-case letters",
+        "some hold a delimiter",
+    )
+    assert looks_of(Ids(["plain"])) == ()
 
 
 @pytest.mark.parametrize(
@@ -154,7 +173,7 @@ async def test_a_table_without_rows_and_no_table_are_refused(play: Any) -> None:
 
 async def test_parties_that_run_different_methods_are_told(play: Any) -> None:
     confs = {H: {"intersect_method": "ecdh"}}
-    with pytest.raises(InvalidParameters, match="the guest runs raw and this host ecdh"):
+    with pytest.raises(InvalidParameters, match="the guest runs 'raw' and this host 'ecdh'"):
         two = ports(table(MINE), table(THEIRS))
         await play(intersection, {"intersect_method": "raw"}, two, None, confs)
 
@@ -171,20 +190,30 @@ async def test_dh_and_short_keys_are_served_better_and_the_log_says_so(play: Any
 
 
 @pytest.mark.parametrize(
-    ("field", "value"),
+    ("conf", "path"),
     [
-        ("join_method", "left_join"),
-        ("run_cache", True),
-        ("run_preprocess", True),
-        ("with_sample_id", True),
-        ("repeated_id_process", True),
-        ("new_sample_id", True),
-        ("sync_intersect_ids", False),
+        ({"join_method": "left_join"}, "join_method"),
+        (
+            {
+                "intersect_method": "raw",
+                "join_method": "left_join",
+                "sync_intersect_ids": False,
+            },
+            "join_method",
+        ),
+        ({"new_sample_id": True, "sync_intersect_ids": False}, "new_sample_id"),
+        ({"run_cache": True, "intersect_method": "raw"}, "run_cache"),
+        ({"run_cache": True, "cardinality_only": True}, "cardinality_only"),
+        (
+            {"intersect_preprocess_params": {"false_positive_rate": 1}},
+            "intersect_preprocess_params.false_positive_rate",
+        ),
     ],
 )
-def test_what_would_change_the_result_is_refused(field: str, value: object) -> None:
-    with pytest.raises(InvalidParameters, match=f"{field}: .* not available in this version"):
-        IntersectParams.parse({field: value})
+def test_what_does_not_go_together_is_refused_at_its_path(conf: dict[str, Any], path: str) -> None:
+    with pytest.raises(InvalidParameters) as refused:
+        IntersectParams.parse(conf)
+    assert [problem.path for problem in refused.value.problems] == [path]
 
 
 def test_a_conf_of_fate_1_5_is_read() -> None:
