@@ -19,7 +19,7 @@ $(BIN)/.base: pyproject.toml $(CONSTRAINTS)
 
 # Everything: test tools, PostgreSQL, torch.
 $(BIN)/.everything: $(BIN)/.base
-	@$(PIP) --constraint $(CONSTRAINTS) --editable '.[dev,fast,torch,postgres,otel]'
+	@$(PIP) --constraint $(CONSTRAINTS) --editable '.[dev,fast,lattice,torch,postgres,otel]'
 	@touch $@
 
 base: $(BIN)/.base

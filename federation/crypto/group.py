@@ -95,9 +95,9 @@ class GroupPublicKey(PublicKey):
     def _hidden(self, plain: NDArray[Any]) -> Residues:
         return self.ring.multiply(self.bare(plain), self.zeros(len(plain)))
 
-    def _read_cells(
-        self, cells: BigIntVector, shape: tuple[int, ...], precision: int
-    ) -> "GroupEncrypted":
+    def _read_cells(self, cells: Any, shape: tuple[int, ...], precision: int) -> "GroupEncrypted":
+        if not isinstance(cells, BigIntVector):
+            raise BadCiphertext("its cells are not a vector of big integers")
         if cells.width != self.width:
             raise BadCiphertext(f"it is {cells.width} bytes wide and not {self.width}")
         count = 1

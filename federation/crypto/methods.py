@@ -3,11 +3,13 @@
 FATE's confs name 'Paillier', 'IPCL' (Paillier on Intel's library), and in old versions
 'IterativeAffine' and 'RandomIterativeAffine', whose keys follow from a few ciphertexts
 (Jiang et al. 2021); whoever asks for those gets Paillier and is told so. 'OU' is Okamoto and
-Uchiyama's, with ciphertexts of half the length and sums at half the cost.
+Uchiyama's, with ciphertexts of half the length and sums at half the cost. 'BFV' is a lattice scheme
+for linear models; FATE's 'CKKS', whose values are rounded, gets that one and is told so.
 """
 
 from collections.abc import Callable
 
+from federation.crypto.lattice import generate_lattice
 from federation.crypto.moduli import LEAST_BITS
 from federation.crypto.okamoto_uchiyama import generate_okamoto_uchiyama
 from federation.crypto.paillier import generate_paillier
@@ -17,6 +19,7 @@ from federation.errors import UnknownScheme
 _GENERATORS: dict[str, Callable[[int], tuple[PublicKey, PrivateKey]]] = {
     "paillier": generate_paillier,
     "ou": generate_okamoto_uchiyama,
+    "bfv": generate_lattice,
 }
 _NAMES = {
     "paillier": "paillier",
@@ -24,9 +27,15 @@ _NAMES = {
     "ou": "ou",
     "okamotouchiyama": "ou",
     "okamoto-uchiyama": "ou",
+    "bfv": "bfv",
+    "ckks": "bfv",
 }
-_BROKEN = ("iterativeaffine", "randomiterativeaffine")
-_KNOWN = ("Paillier", "IPCL", "OU", "IterativeAffine", "RandomIterativeAffine")
+_BROKEN = ("iterativeaffine", "randomiterativeaffine", "affine", "affinehomo")
+_KNOWN = ("Paillier", "IPCL", "OU", "BFV", "CKKS", "IterativeAffine", "RandomIterativeAffine")
+_ROUNDED = (
+    "CKKS's values are rounded, and sharing them can reveal the key; BFV, a lattice scheme with "
+    "exact values, is used instead"
+)
 
 
 def scheme_of(method: str) -> tuple[str, str | None]:
@@ -39,7 +48,7 @@ def scheme_of(method: str) -> tuple[str, str | None]:
     if name in _BROKEN:
         return "paillier", f"{method} is broken and no longer offered; Paillier is used instead"
     if name in _NAMES:
-        return _NAMES[name], None
+        return _NAMES[name], _ROUNDED if name == "ckks" else None
     raise UnknownScheme(method, _KNOWN)
 
 

@@ -109,6 +109,19 @@ class PartitionsOutOfRange(BadRequest):
         )
 
 
+class SchemeLacks(BadRequest):
+    """An encryption scheme can not do what a component needs of it."""
+
+    code = "scheme_lacks"
+
+    def __init__(self, scheme: str, operation: str) -> None:
+        super().__init__(
+            f"{scheme} has no {operation}; choose Paillier or OU as encrypt_param.method",
+            scheme=scheme,
+            operation=operation,
+        )
+
+
 class UnknownScheme(BadRequest):
     """No encryption scheme goes by that name."""
 

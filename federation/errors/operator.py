@@ -188,6 +188,19 @@ class ProtocolNotSpoken(Unavailable):
         )
 
 
+class SchemeNotInstalled(Unavailable):
+    """The library of an encryption scheme is not there."""
+
+    code = "scheme_not_installed"
+
+    def __init__(self, scheme: str, library: str, extra: str) -> None:
+        super().__init__(
+            f"the {scheme} scheme needs {library}: pip install 'tripact[{extra}]' at every party",
+            scheme=scheme,
+            library=library,
+        )
+
+
 class ServingNotReady(Unavailable):
     """A model is loaded, and can not answer now."""
 

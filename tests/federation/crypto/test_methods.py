@@ -16,7 +16,15 @@ def test_okamoto_uchiyama_goes_by_its_names_without_a_warning(method: str) -> No
     assert scheme_of(method) == ("ou", None)
 
 
-@pytest.mark.parametrize("method", ["IterativeAffine", "randomIterativeAffine"])
+def test_a_rounding_lattice_becomes_an_exact_one_and_is_warned_about() -> None:
+    assert scheme_of("BFV") == ("bfv", None)
+    scheme, warning = scheme_of("CKKS")
+    assert scheme == "bfv"
+    assert warning is not None
+    assert "BFV" in warning
+
+
+@pytest.mark.parametrize("method", ["IterativeAffine", "randomIterativeAffine", "AffineHomo"])
 def test_a_broken_method_becomes_paillier_and_is_warned_about(method: str) -> None:
     scheme, warning = scheme_of(method)
     assert scheme == "paillier"
