@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -227,6 +228,31 @@ def test_a_cluster_refuses_until_owners_grant_then_runs_and_shows_nothing(
             {"job_id": job.job_id, "component_name": "hetero_lr_0"},
         )
     search_for_canaries(cluster)
+
+
+def relayed(cluster: Cluster) -> int:
+    """How many parts of letters the coordinator has passed on."""
+    with urllib.request.urlopen(f"{cluster.url}/metrics", timeout=10) as answer:
+        found = re.search(rb"^tripact_letters_relayed_total (\S+)$", answer.read(), re.MULTILINE)
+    assert found is not None
+    return int(float(found[1]))
+
+
+def test_agents_that_can_reach_each_other_do_without_the_relay(cluster: Cluster) -> None:
+    client, through_relay = FlowClient(cluster.url), relayed(cluster)
+    for party in ("9999", "10000"):
+        cluster.processes[party].send_signal(signal.SIGTERM)
+        cluster.processes[party].wait(20)
+        with (cluster.home(party) / "party_agent.toml").open("a") as settings:
+            settings.write('direct_listen = "127.0.0.1:0"\n')
+        cluster.start(party, "party_agent", "run")
+    cluster.wait_connected()
+    job = client.submit(*example("hetero_lr"))
+    assert client.wait(job, timeout_s=DEADLINE_S) == "success"
+    assert relayed(cluster) - through_relay < through_relay / 10
+    metrics = client.metrics(job.job_id, "evaluation_0")["train"]["hetero_lr_0"]["data"]
+    assert dict(metrics)["auc"] == pytest.approx(0.975, abs=0.002)
+    assert {row["tag"] for row in client.ledger(job.job_id)["9999"]} >= {"residual"}
 
 
 def search_for_canaries(cluster: Cluster) -> None:
