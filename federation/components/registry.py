@@ -14,6 +14,7 @@ def components() -> Mapping[str, Component]:
     from federation.components.features.binning.hetero import hetero_feature_binning
     from federation.components.features.column_expand import column_expand
     from federation.components.features.data_transform import data_io, data_transform
+    from federation.components.features.homo_one_hot import homo_one_hot_encoder
     from federation.components.features.imputation import feature_imputation
     from federation.components.features.label_transform import label_transform
     from federation.components.features.one_hot import one_hot_encoder
@@ -29,7 +30,9 @@ def components() -> Mapping[str, Component]:
     from federation.components.online.serving import serving
     from federation.components.statistics.data_statistics import data_statistics
     from federation.components.statistics.evaluation import evaluation
+    from federation.components.statistics.local_baseline import local_baseline
     from federation.components.statistics.pearson import hetero_pearson
+    from federation.components.statistics.positive_unlabeled import positive_unlabeled
     from federation.components.statistics.scorecard import scorecard
     from federation.components.statistics.stability import population_stability
     from federation.components.tables.data_split import hetero_data_split, homo_data_split
@@ -54,6 +57,7 @@ def components() -> Mapping[str, Component]:
         feature_scale,
         label_transform,
         one_hot_encoder,
+        homo_one_hot_encoder,
         sample_weight,
         hetero_feature_binning,
         hetero_feature_selection,
@@ -69,6 +73,8 @@ def components() -> Mapping[str, Component]:
         population_stability,
         evaluation,
         scorecard,
+        local_baseline,
+        positive_unlabeled,
         serving,
         secure_add,
     )

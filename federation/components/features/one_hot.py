@@ -69,24 +69,33 @@ async def encode(
     """Encoded rows: by the values of these rows, or by those the model was made with."""
     table = instances_in(data)
     if model is not None:
-        return Result(data=(_encoded(table, model.state["values"]),), model=model)
+        return Result(data=(encoded(table, model.state["values"]),), model=model)
     names = chosen(features_of(table), p.transform_col_indexes, p.transform_col_names)
-    values = {name: _values(table, name) for name in names}
-    made = _encoded(table, values)
+    values = {name: values_in(table, name) for name in names}
+    report.log("columns are encoded", columns=len(values))
+    return encoding("OneHotEncoder", table, values, p, facts.component)
+
+
+def encoding(
+    module: str,
+    table: Table,
+    values: Mapping[str, list[str]],
+    p: OneHotEncoderParams,
+    component: str,
+) -> Result:
+    """The encoded rows, and FATE's OneHotParam and OneHotMeta."""
+    made = encoded(table, values)
     meta = {
-        "transformColNames": list(names),
+        "transformColNames": list(values),
         "header": list(features_of(table)),
         "needRun": p.need_run,
     }
-    param = {"colMap": _column_map(values), "resultHeader": list(features_of(made))}
-    report.log("columns are encoded", columns=len(names), made=len(features_of(made)))
-    return Result(
-        data=(made,),
-        model=Model("OneHotEncoder", meta, param, {"values": values}, facts.component),
-    )
+    param = {"colMap": column_map(values), "resultHeader": list(features_of(made))}
+    model = Model(module, meta, param, {"values": values}, component)
+    return Result(data=(made,), model=model)
 
 
-def _values(table: Table, name: str) -> list[str]:
+def values_in(table: Table, name: str) -> list[str]:
     """The different values as text, ascending: as numbers if they are.
 
     Raises:
@@ -106,7 +115,7 @@ def _values(table: Table, name: str) -> list[str]:
     return [str(text) for text in texts_of(ascending).to_pylist()]
 
 
-def _column_map(values: Mapping[str, list[str]]) -> dict[str, Any]:
+def column_map(values: Mapping[str, list[str]]) -> dict[str, Any]:
     """FATE's ColsMap of each column."""
     return {
         name: {"values": list(texts), "transformedHeaders": [f"{name}_{text}" for text in texts]}
@@ -114,7 +123,7 @@ def _column_map(values: Mapping[str, list[str]]) -> dict[str, Any]:
     }
 
 
-def _encoded(table: Table, values: Mapping[str, list[str]]) -> Table:
+def encoded(table: Table, values: Mapping[str, list[str]]) -> Table:
     require_columns(table, list(values))
     made: dict[str, Any] = {}
     for name in table.schema.columns:
