@@ -2,6 +2,7 @@
 
 from federation.crypto.fixed_point import DEFAULT_PRECISION
 from federation.crypto.methods import generate_keypair, scheme_of
+from federation.crypto.own_keys import Keys
 from federation.crypto.scheme import (
     Encrypted,
     KeyRing,
@@ -15,6 +16,7 @@ __all__ = [
     "DEFAULT_PRECISION",
     "Encrypted",
     "KeyRing",
+    "Keys",
     "PrivateKey",
     "PublicKey",
     "concatenate",

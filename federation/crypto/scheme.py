@@ -358,6 +358,10 @@ class KeyRing:
         except KeyError:
             raise UnknownKey(fingerprint[:4].hex()) from None
 
+    def known(self, key: PublicKey) -> PublicKey:
+        """The key, as it was first added: what was computed for it is not computed again."""
+        return self._keys.setdefault(key.fingerprint, key)
+
     def read(self, wire: Mapping[str, Any]) -> Encrypted:
         """Ciphertexts a peer sent, under whichever known key they name.
 

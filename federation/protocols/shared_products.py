@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from federation.channel import Channel, Message
-from federation.crypto import Encrypted, PrivateKey, PublicKey, generate_keypair
+from federation.crypto import Encrypted, PrivateKey, PublicKey
 from federation.crypto.fixed_point import as_objects
 from federation.errors import PeerMisbehaved
 from federation.protocols.ring_shares import MODULUS, RING_BITS, Ring, packed, unpacked
@@ -101,18 +101,15 @@ class Products:
     operand: Encrypted
 
 
-async def pair_up(ch: Channel, other: Party, *, first: bool, method: str, bits: int) -> Duo:
-    """Make a key, and swap public halves.
-
-    Args:
-        method, bits: as of `generate_keypair`.
-    """
-    public, private = await asyncio.to_thread(generate_keypair, method, bits)
+async def pair_up(
+    ch: Channel, other: Party, own: tuple[PublicKey, PrivateKey], *, first: bool
+) -> Duo:
+    """Swap public halves of key pairs."""
+    public, private = own
     peer = ch.peer(other)
     await peer.send("public_key", public)
-    theirs: PublicKey = await peer.receive("public_key")
-    for key in (public, theirs):
-        ch.keyring.add(key)
+    theirs = ch.keyring.known(await peer.receive("public_key"))
+    ch.keyring.add(public)
     return Duo(other, first, public, private, theirs)
 
 

@@ -114,6 +114,43 @@ class FoldsParam(CrossValidationParam):
         return self.n_splits if self.need_cv else 0
 
 
+class StepwiseParam(Params):
+    """Stepwise search, for components that do not have it: only need_stepwise false is accepted."""
+
+    score_name: choice("AIC", "BIC") = "AIC"  # type: ignore[valid-type]
+    mode: choice("hetero", "homo") = "hetero"  # type: ignore[valid-type]
+    role: choice("guest", "host", "arbiter") = "guest"  # type: ignore[valid-type]
+    direction: choice("both", "forward", "backward") = "both"  # type: ignore[valid-type]
+    max_step: int = Field(10, ge=1, description="the most steps, each of which tries every change")
+    nvmin: int = Field(2, ge=1, description="the fewest features to end with")
+    nvmax: int | None = Field(None, ge=1, description="the most features; null: no bound")
+    need_stepwise: bool = Field(False, description="true is refused: not available for this module")
+
+    @field_validator("need_stepwise")
+    @classmethod
+    def _not_yet(cls, wanted: bool) -> bool:
+        if wanted:
+            raise not_available("stepwise search for this module", "set need_stepwise to false")
+        return wanted
+
+    @model_validator(mode="after")
+    def _bounds_in_order(self) -> Self:
+        if self.nvmax is not None and self.nvmax < self.nvmin:
+            raise ValueError(f"nvmax is {self.nvmax} and nvmin is more")
+        return self
+
+
+class SearchParam(StepwiseParam):
+    """Stepwise search, for components that have it."""
+
+    need_stepwise: bool = Field(False, description="search for the features worth having")
+
+    @field_validator("need_stepwise")
+    @classmethod
+    def _not_yet(cls, wanted: bool) -> bool:
+        return wanted
+
+
 class FollowingParam(Params):
     """How a model is followed while it learns."""
 

@@ -22,6 +22,7 @@ from federation.components.linear.letters import LINEAR_MESSAGES, Course
 from federation.components.linear.params import LinearModelParams
 from federation.components.linear.parts import check_same_ids, scored
 from federation.components.linear.rows import Rows
+from federation.components.linear.stepwise import Searching
 from federation.spec.party import ARBITER, GUEST, HOST
 
 
@@ -45,7 +46,10 @@ async def as_guest(
     if p.cv_param.need_cv:
         return await folds_as_guest(as_guest, ch, p, bound, report, facts=facts)
     stages = bound.stages(p.exposure)
-    fit = GuestFit(bound.kind, ch, p, stages, report, bound.before, facts.wants_data)
+    if p.stepwise_param.need_stepwise:
+        return await Searching(as_guest, ch, p, bound, stages[TRAIN], report, facts).as_guest()
+    searching = bound.columns is not None
+    fit = GuestFit(bound.kind, ch, p, stages, report, bound.before, facts.wants_data, searching)
     trained = await fit.run()
     tables = await fit.predicted(trained)
     return Result(tables, trained.saved(p, facts), summary=trained.summary())
@@ -63,7 +67,10 @@ async def as_host(
         await scored(there, rows, known.weights, intercept=False)
         return Result()
     stages = bound.stages()
-    course = await received_course(ch, p, stages[TRAIN])
+    searching = bound.columns is not None
+    course = await received_course(ch, p, stages[TRAIN], searching=searching)
+    if course.searches:
+        return await Searching(as_host, ch, p, bound, stages[TRAIN], report, facts).as_host()
     if course.folds:
         return await folds_as_host(as_host, ch, p, bound, report, facts=facts)
     trained = await HostFit(bound.kind, ch, p, course, stages, bound.before, report).run()
@@ -77,8 +84,10 @@ async def as_arbiter(
     course: Course = await ch.guest.receive("course")
     if course.stage == "predict":
         return Result()
+    if course.searches:
+        return await Searching(as_arbiter, ch, p, bound, None, report, facts).as_arbiter()
     if not course.folds:
-        trained = await fit_as_arbiter(bound.kind, ch, p, course, report)
+        trained = await fit_as_arbiter(bound, ch, p, course, report)
         return Result((), trained.saved(p, facts), summary=trained.summary(arbiter=True))
     summary: dict[str, Any] = {}
     for number, told in fold_reports(report, course.folds):

@@ -5,7 +5,6 @@ parties whose parameters differ do not wait for each other in vain. Who learns w
 header of the component.
 """
 
-import asyncio
 from dataclasses import dataclass
 
 from federation.channel import Channel
@@ -20,6 +19,7 @@ from federation.components.linear.batches import (
 from federation.components.linear.convergence import LOSS_RULES
 from federation.components.linear.curvature import receive_batch
 from federation.components.linear.fitted import Fitted
+from federation.components.linear.learner import Inputs
 from federation.components.linear.letters import Course, HostBatch, SharedTerms, UnfitLetter
 from federation.components.linear.optimizers import first_weights
 from federation.components.linear.params import LinearModelParams
@@ -32,7 +32,7 @@ from federation.components.linear.training import (
     train_as_guest,
     train_as_host,
 )
-from federation.crypto import PublicKey, generate_keypair
+from federation.crypto import PublicKey
 from federation.errors import BadRequest, DataProblem, InvalidParameters, Problem
 from federation.spec.party import ARBITER
 from federation.tables import Table
@@ -57,6 +57,7 @@ class GuestFit:
 
     Attributes:
         predicts: whether anything becomes of predictions of the rows it learned from.
+        searching: whether this is a trial of a search, where a host may have no columns.
     """
 
     kind: type[Fitted]
@@ -66,6 +67,7 @@ class GuestFit:
     report: Report
     before: Fitted | None
     predicts: bool = True
+    searching: bool = False
 
     async def run(self) -> Fitted:
         """Train every model with hosts and arbiter; errors as of `prepared`."""
@@ -161,7 +163,7 @@ class GuestFit:
             raise InvalidParameters([Problem("early_stop", _NO_LOSS)])
         widths: list[int] = await ch.hosts.gather("width")
         for peer, width in zip(ch.hosts, widths, strict=True):
-            if width < 1:
+            if width < 1 - self.searching:
                 raise UnfitLetter("width", peer.party)
         drawn = is_drawn(rows.count, p)
         batches = [] if drawn else whole_batches(rows.ranks, p, max(widths))
@@ -310,13 +312,12 @@ class HostFit:
 
 
 async def fit_as_arbiter(
-    kind: type[Fitted], ch: Channel, p: LinearModelParams, course: Course, report: Report
+    bound: Inputs, ch: Channel, p: LinearModelParams, course: Course, report: Report
 ) -> Fitted:
-    """The arbiter's side of the whole training: a new key, then model after model."""
+    """The arbiter's side of the whole training: the run's key, then model after model."""
     for warning in p.encrypt_param.warnings:
         report.log(warning)
-    method, bits = p.encrypt_param.scheme, p.encrypt_param.bits
-    public, private = await asyncio.to_thread(generate_keypair, method, bits)
+    public, private = await bound.keys.get(p.encrypt_param.scheme, p.encrypt_param.bits)
     ch.keyring.add(public)
     for peer in (ch.guest, *ch.hosts):
         await peer.send("public_key", public)
@@ -333,7 +334,7 @@ async def fit_as_arbiter(
             progress=told_progress(report, number, course),
         )
         models.append(one)
-    return kind((), False, (), tuple(models))
+    return bound.kind((), False, (), tuple(models))
 
 
 async def receive_course(ch: Channel, stage: str) -> Course:
@@ -351,24 +352,29 @@ async def receive_course(ch: Channel, stage: str) -> Course:
     return course
 
 
-async def received_course(ch: Channel, p: LinearModelParams, rows: Rows) -> Course:
+async def received_course(
+    ch: Channel, p: LinearModelParams, rows: Rows, *, searching: bool = False
+) -> Course:
     """How the guest lets a training go, once it knows how many columns this host has.
 
     Raises:
         DataProblem: this host has none, or its parameters or inputs do not fit the guest's.
     """
-    if not rows.width:
+    if not rows.width and not searching:
         raise DataProblem("this host's table has no feature; leave the host out of the job")
     await ch.guest.send("width", rows.width)
     course = await receive_course(ch, "fit")
     if course.folds != p.cv_param.folds:
         raise DataProblem("guest and host do not have the same cv_param; set it for all parties")
+    if course.searches != p.stepwise_param.need_stepwise:
+        raise DataProblem(
+            "guest and host do not have the same stepwise_param; set it for all parties"
+        )
     return course
 
 
 async def _key(ch: Channel) -> PublicKey:
-    key: PublicKey = await ch.arbiter.receive("public_key")
-    ch.keyring.add(key)
+    key: PublicKey = ch.keyring.known(await ch.arbiter.receive("public_key"))
     return key
 
 

@@ -33,7 +33,7 @@ Row weights, where the table carries them, multiply d and not the loss.
 With several hosts there is no loss (it would need products of two hosts' scores), so early_stop is
 weight_diff there. The optimizer sqn also exchanges what stands in the header of curvature.
 In a cross validation a host also learns which rows each fold leaves out, and the guest the host's
-scores of all rows once a fold. Stepwise search is not available.
+scores of all rows once a fold. A stepwise search shows what stands in the header of stepwise.
 Source: Hardy et al. 2017; FATE 1.x hetero_logistic_regression.
 """
 

@@ -6,7 +6,7 @@ and tells the hosts which ones each fold leaves out.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from federation.components.linear.letters import Course, HostBatch, UnfitLetter
 from federation.components.linear.params import LinearModelParams
 from federation.components.linear.parts import check_same_ids
 from federation.components.linear.rows import Rows, rows_of
+from federation.crypto import Keys
 from federation.errors import DataProblem
 from federation.spec.catalogue import Slot
 from federation.spec.party import ARBITER, Role
@@ -37,6 +38,8 @@ class Inputs:
         held_out: rows to measure on.
         test: rows to predict.
         before: a model to go on from, or to predict with.
+        columns: the features that a search tries, none perhaps; None for all of the table.
+        keys: that this party has made in the run, for every fold or trial.
     """
 
     kind: type[Fitted]
@@ -44,6 +47,8 @@ class Inputs:
     held_out: Table | None
     test: Table | None
     before: Fitted | None
+    columns: tuple[str, ...] | None = None
+    keys: Keys = field(default_factory=Keys)
 
     @property
     def to_learn(self) -> Table:
@@ -58,7 +63,7 @@ class Inputs:
 
     def stages(self, exposure: str | None = None) -> dict[str, Rows]:
         """Rows to learn from, and those to measure on if there are any."""
-        names = None if self.before is None else self.before.names
+        names = self.columns if self.before is None else self.before.names
         stages = {TRAIN: rows_of(self.to_learn, names, exposure=exposure)}
         if self.held_out is not None:
             names = stages[TRAIN].names
@@ -194,6 +199,7 @@ class FoldFit:
     facts: JobFacts
 
     async def __call__(self, fold: Fold) -> Result:
-        bound = Inputs(self.bound.kind, fold.train, fold.validate, None, None)
+        keys = self.bound.keys
+        bound = Inputs(self.bound.kind, fold.train, fold.validate, None, None, keys=keys)
         wanted = replace(self.facts, outputs=None)  # the shell measures what a fold predicts
         return await self.share(self.ch, self.p, bound, fold.report, wanted)

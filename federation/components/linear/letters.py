@@ -57,6 +57,7 @@ class Course(Payload):
         stops_early: whether the guest may end a model by what it measured.
         bends: steps over which sqn averages weights, before it looks how the loss bends; 0: never.
         folds: of a cross validation, each of which has its own course; 0: none.
+        searches: whether the columns are searched for, with a course for every trial.
         predicts: whether the rows of all stages are scored at the end; only if the job asks for it.
         shared: of a run without an arbiter.
     """
@@ -73,11 +74,14 @@ class Course(Payload):
     stops_early: bool
     bends: int = 0
     folds: int = 0
+    searches: bool = False
     predicts: bool = True
     shared: SharedTerms | None = None
 
     @classmethod
-    def without_training(cls, stage: Literal["fit", "predict"], folds: int = 0) -> "Course":
+    def without_training(
+        cls, stage: Literal["fit", "predict"], folds: int = 0, *, searches: bool = False
+    ) -> "Course":
         """The course of a run that trains nothing itself."""
         return cls(
             stage=stage,
@@ -91,6 +95,7 @@ class Course(Payload):
             stages=[],
             stops_early=False,
             folds=folds,
+            searches=searches,
         )
 
 
@@ -99,6 +104,20 @@ class HostBatch(Payload):
 
     rows: np.ndarray | None
     size: int
+
+
+class Trial(Payload):
+    """What a stepwise search tries next.
+
+    Attributes:
+        columns: which of the host's columns take part, ascending; None for the arbiter.
+        chosen: number of the trial that was best, once the search has ended; else -1.
+        predicts: whether the chosen model is to score the rows.
+    """
+
+    columns: np.ndarray | None
+    chosen: int = -1
+    predicts: bool = False
 
 
 class Forward(Payload):
@@ -134,6 +153,9 @@ VERTICAL_MESSAGES = (
 
 LINEAR_MESSAGES = (
     *VERTICAL_MESSAGES,
+    Message("trial", (GUEST, HOST), Trial, "which of the host's columns a search tries"),
+    Message("trial", (GUEST, ARBITER), Trial, "whether a search goes on"),
+    Message("trial_loss", (ARBITER, GUEST), float, "the last loss of a trial"),
     Message("course", (GUEST, ARBITER), Course, "how many models, epochs, batches; the stages"),
     Message("public_key", (ARBITER, GUEST), PublicKey, "what all ciphertexts are made with"),
     Message("public_key", (ARBITER, HOST), PublicKey, "what all ciphertexts are made with"),

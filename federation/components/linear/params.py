@@ -10,6 +10,8 @@ from federation.components.common.training import (
     EncryptParam,
     FoldsParam,
     PredictParam,
+    SearchParam,
+    StepwiseParam,
     WithCallbacks,
     not_available,
 )
@@ -45,26 +47,6 @@ class InitParam(Params):
     init_const: float = Field(1, description="value for const")
     fit_intercept: bool = Field(True, description="whether the guest learns an intercept")
     random_seed: int | None = Field(None, ge=0, lt=1 << 32, description="seed of random methods")
-
-
-class StepwiseParam(Params):
-    """Stepwise search, which this version does not have: only need_stepwise false is accepted."""
-
-    score_name: choice("AIC", "BIC") = "AIC"  # type: ignore[valid-type]
-    mode: choice("hetero", "homo") = "hetero"  # type: ignore[valid-type]
-    role: choice("guest", "host", "arbiter") = "guest"  # type: ignore[valid-type]
-    direction: choice("both", "forward", "backward") = "both"  # type: ignore[valid-type]
-    max_step: int = Field(10, ge=1)
-    nvmin: int = Field(2, ge=1)
-    nvmax: int | None = Field(None, ge=1)
-    need_stepwise: bool = Field(False, description="true is refused: not available in this version")
-
-    @field_validator("need_stepwise")
-    @classmethod
-    def _not_yet(cls, wanted: bool) -> bool:
-        if wanted:
-            raise not_available("stepwise search", "set need_stepwise to false")
-        return wanted
 
 
 class StochasticQuasiNewtonParam(Params):
@@ -122,7 +104,7 @@ class LinearModelParams(WithCallbacks):
     floating_point_precision: int | None = Field(
         23, ge=0, le=64, description="bits after the point under encryption; null: as a double has"
     )
-    stepwise_param: StepwiseParam = Field(default_factory=StepwiseParam)
+    stepwise_param: SearchParam = Field(default_factory=SearchParam)
     need_run: bool = Field(True, description="false hands the input through")
 
     @model_validator(mode="before")
@@ -146,10 +128,12 @@ class LinearModelParams(WithCallbacks):
         return size
 
     def of_fold(self) -> Self:
-        """What one fold of a cross validation trains with."""
-        return self.model_copy(
-            update={"cv_param": self.cv_param.model_copy(update={"need_cv": False})}
-        )
+        """What one fold of a cross validation, or one trial of a search, trains with."""
+        shells = {
+            "cv_param": self.cv_param.model_copy(update={"need_cv": False}),
+            "stepwise_param": self.stepwise_param.model_copy(update={"need_stepwise": False}),
+        }
+        return self.model_copy(update=shells)
 
     @property
     def exposure(self) -> str | None:
@@ -194,7 +178,6 @@ SHARED_LEGACY = {
     "masked_rate": "accepted, no effect: batches are not hidden",
     "floating_point_precision": "accepted, no effect: weights have 40 bits after the point",
     "sqn_param": "accepted, no effect: there is no sqn without an arbiter",
-    "stepwise_param": "accepted, no effect: these models have no stepwise search",
 }
 
 
@@ -204,6 +187,7 @@ class SharedLinearParams(LinearModelParams):
     LEGACY: ClassVar[Mapping[str, str]] = {**LinearModelParams.LEGACY, **SHARED_LEGACY}
 
     optimizer: Optimizers = "sgd"
+    stepwise_param: StepwiseParam = Field(default_factory=StepwiseParam)  # type: ignore[assignment]
     use_mix_rand: bool = Field(True, description="accepted, no effect: there are no triples")
     reveal_strategy: choice("respectively", "encrypted_reveal_in_host") = Field(  # type: ignore[valid-type]
         "respectively",
@@ -261,6 +245,7 @@ class HomoLogisticParams(LogisticParams):
         "masked_rate": "accepted, no effect: batches stay at home",
     }
 
+    stepwise_param: StepwiseParam = Field(default_factory=StepwiseParam)  # type: ignore[assignment]
     aggregate_iters: int = Field(1, ge=1, description="epochs between two averages")
     use_proximal: bool = Field(False, description="pull each party's weights to the average")
     mu: float = Field(0.1, ge=0, description="strength of that pull")

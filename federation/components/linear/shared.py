@@ -43,7 +43,7 @@ from federation.components.linear.shared_parts import (
     factors_of,
 )
 from federation.components.linear.shared_training import Told, revealed, train_shared
-from federation.crypto import Encrypted, concatenate
+from federation.crypto import Encrypted, Keys, concatenate
 from federation.crypto.fixed_point import as_objects
 from federation.errors import DataProblem
 from federation.protocols.ring_shares import MODULUS, decoded
@@ -110,7 +110,9 @@ class _Runs:
         stages, before = bound.stages(), _visible(bound.before)
         fit = GuestFit(bound.kind, ch, p, stages, report, before, facts.wants_data)
         ready = await fit.prepared(_terms(p, stages[TRAIN], intercept=fit.intercept))
-        side = await self._side(ch, p, ready.course, stages, report, others=ready.widths[0])
+        side = await self._side(
+            ch, p, ready.course, stages, report, others=ready.widths[0], keys=bound.keys
+        )
         models = [
             await train_shared(
                 ch.scope("model", number),
@@ -149,7 +151,7 @@ class _Runs:
             return await folds_as_host(self.as_host, ch, p, bound, report, facts=facts)
         fit = HostFit(bound.kind, ch, p, course, stages, _visible(bound.before), report)
         batches, others = await fit.prepared(), 0 if course.shared is None else course.shared.width
-        side = await self._side(ch, p, course, fit.wanted, report, others=others)
+        side = await self._side(ch, p, course, fit.wanted, report, others=others, keys=bound.keys)
         models = [
             await train_shared(
                 ch.scope("model", number),
@@ -177,6 +179,7 @@ class _Runs:
         report: Report,
         *,
         others: int,
+        keys: Keys,
     ) -> SharedSide:
         """Make keys, and what a party trains with."""
         first, terms = ch.me.role is GUEST, course.shared
@@ -185,8 +188,8 @@ class _Runs:
             raise UnfitLetter("course", other)
         for warning in p.encrypt_param.warnings:
             report.log(warning)
-        encryption = p.encrypt_param
-        duo = await pair_up(ch, other, first=first, method=encryption.scheme, bits=encryption.bits)
+        own = await keys.get(p.encrypt_param.scheme, p.encrypt_param.bits)
+        duo = await pair_up(ch, other, own, first=first)
         intercept = first and terms.intercept
         matrices = {
             stage: await asyncio.to_thread(factors_of, rows.features, intercept=intercept)

@@ -7,6 +7,7 @@ import pytest
 
 from federation.channel import Channel
 from federation.channel.memory import run_together
+from federation.crypto import generate_keypair
 from federation.errors import FixedPointOverflow
 from federation.protocols.ring_shares import (
     MODULUS,
@@ -52,7 +53,7 @@ def party(me: Party, then: Any = None) -> Any:
     other, place = (OTHER, 0) if me == ONE else (ONE, 1)
 
     async def run(ch: Channel) -> Any:
-        duo = await pair_up(ch, other, first=me == ONE, method="paillier", bits=2048)
+        duo = await pair_up(ch, other, generate_keypair(), first=me == ONE)
         products = await multiply(
             ch,
             duo,
@@ -94,7 +95,7 @@ async def test_what_a_party_decrypts_is_far_wider_than_what_it_hides() -> None:
     opened: list[int] = []
 
     async def curious(ch: Channel) -> None:
-        duo = await pair_up(ch, ONE, first=False, method="paillier", bits=2048)
+        duo = await pair_up(ch, ONE, generate_keypair(), first=False)
         peer = ch.guest
         await peer.send("operand", duo.public.encrypt_ints([1, 0]))
         operand = await peer.receive("operand")
@@ -109,7 +110,7 @@ async def test_what_a_party_decrypts_is_far_wider_than_what_it_hides() -> None:
 @pytest.mark.parametrize("count", [1, 4])
 async def test_letters_of_another_size_are_refused(count: int) -> None:
     async def careless(ch: Channel) -> None:
-        duo = await pair_up(ch, ONE, first=False, method="paillier", bits=2048)
+        duo = await pair_up(ch, ONE, generate_keypair(), first=False)
         await ch.guest.send("operand", duo.public.encrypt_ints([0] * count))
         await ch.guest.receive("product")
 
