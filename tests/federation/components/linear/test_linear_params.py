@@ -73,7 +73,6 @@ def test_every_problem_is_told_at_its_path() -> None:
     assert told["penalti"].endswith("did you mean 'penalty'?")
     assert told["cv_param.n_split"].endswith("did you mean 'n_splits'?")
     assert "not 'newton'" in told["optimizer"]
-    assert "not available in this version" in told["stepwise_param.need_stepwise"]
     assert told["init_param.init_method"].endswith("did you mean 'zeros'?")
 
 
