@@ -12,6 +12,7 @@ from typing import Any
 from federation.components.component import Component
 from federation.components.online.params import ServingParams
 from federation.components.registry import find_component
+from federation.components.tables.loaders import cache_loader
 from federation.components.tables.upload import UploadParams, upload_of
 from federation.errors import (
     InvalidInput,
@@ -105,7 +106,8 @@ class Checks:
                 tables,
             )
             yield from self._against(ask, brief)
-        yield from self._against_tables(brief)
+        if component is not cache_loader:
+            yield from self._against_tables(brief)
 
     def _against_steps(
         self, params: ServingParams, order: PrepareJob, brief: TaskBrief

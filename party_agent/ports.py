@@ -14,6 +14,11 @@ from federation.components.component import (
     keep_nothing,
 )
 from federation.components.store import StoredTable
+from federation.components.tables.loaders import (
+    ModelLoaderParams,
+    cache_loader,
+    model_loader,
+)
 from federation.spec.ids import cache_namespace, output_namespace
 from federation.spec.orders import (
     DataInput,
@@ -71,7 +76,22 @@ def bind(stores: Stores, component: Component, order: RunTask) -> dict[str, Any]
         ports["isometric_model"] = tuple(_model(models, m, role) for m in order.isometric_model)
     if order.cache:
         ports["cache"] = models.get_cache(order.cache[0].table)
-    return ports
+    return ports | _loaded(models, component, order)
+
+
+def _loaded(models: Models, component: Component, order: RunTask) -> dict[str, Any]:
+    """What a loader hands on, by port name: what an earlier job made."""
+    if component is cache_loader and order.task.tables:
+        return {"cache": models.get_cache(order.task.tables[0])}
+    if component is not model_loader:
+        return {}
+    p = ModelLoaderParams.parse(order.task.params)
+    if not (p.model_id and p.model_version and p.component_name):
+        return {}
+    name = ModelName(p.model_id, p.model_version, order.task.role.value, p.component_name)
+    if p.step_index is None and p.step_name is None:
+        return {"model": models.get(name)}
+    return {"model": models.get_checkpoint(name, p.step_index, p.step_name)[1]}
 
 
 def hand_through(stores: Stores, component: Component, order: RunTask) -> Made:

@@ -37,6 +37,7 @@ def components() -> Mapping[str, Component]:
     from federation.components.statistics.stability import population_stability
     from federation.components.tables.data_split import hetero_data_split, homo_data_split
     from federation.components.tables.intersection import intersection
+    from federation.components.tables.loaders import cache_loader, model_loader
     from federation.components.tables.reader import reader
     from federation.components.tables.sample import federated_sample
     from federation.components.tables.union import union
@@ -46,6 +47,8 @@ def components() -> Mapping[str, Component]:
     every = (
         reader,
         upload,
+        cache_loader,
+        model_loader,
         union,
         federated_sample,
         hetero_data_split,

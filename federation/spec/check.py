@@ -11,7 +11,7 @@ from jsonschema.protocols import Validator
 from federation.errors import Problem
 from federation.spec.catalogue import Catalogue, ModuleDecl
 from federation.spec.conf import CONF
-from federation.spec.dsl import READER, ComponentNode, PortKind, PortRef
+from federation.spec.dsl import CACHE_LOADER, READER, ComponentNode, PortKind, PortRef
 from federation.spec.findings import Findings, Path, did_you_mean, listed
 from federation.spec.job import JobSpec
 from federation.spec.parameters import ComponentParameters
@@ -154,6 +154,9 @@ class _Examination:
             parameters = self.job.conf.parameters_of(owner, seat)
             if declaration.module == READER:
                 self._check_table(node, seat, parameters)
+            if declaration.module == CACHE_LOADER and find_table(parameters.values) is None:
+                message = f"{seat} needs a cache: job_id, component_name and cache_name"
+                self.findings.problem(parameters.path_of(()), message)
             # Seats that share every section share every value: one look is enough.
             key = tuple((section.path, section.index) for section in parameters.sections)
             if key not in checked:

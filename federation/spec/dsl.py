@@ -16,6 +16,8 @@ from federation.spec.findings import Findings, Path, did_you_mean, listed, shown
 
 READER = "Reader"
 SERVING = "Serving"
+CACHE_LOADER = "CacheLoader"
+MODEL_LOADER = "ModelLoader"
 """The module of a loaded model; the coordinator writes it into jobs of its own."""
 DATA_SLOTS = ("data", "train_data", "validate_data", "test_data", "eval_data")
 """Data slots that some module of FATE has; `eval_data` is the old name of `validate_data`."""

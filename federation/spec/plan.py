@@ -13,10 +13,11 @@ from dataclasses import dataclass, field, replace
 
 from federation.spec.catalogue import Catalogue, ModuleDecl
 from federation.spec.documents import JsonObject
-from federation.spec.dsl import READER, SERVING, ComponentNode, Dsl, Outputs, PortRef
+from federation.spec.dsl import CACHE_LOADER, READER, SERVING, ComponentNode, Dsl, Outputs, PortRef
 from federation.spec.job import JobSpec
 from federation.spec.party import Party, Role
 
+_READING = (CACHE_LOADER, READER, SERVING)
 _NUMBERED_SLOT = re.compile(r"data_\d{1,4}")
 
 
@@ -30,7 +31,7 @@ class TableRef:
 
 @dataclass(frozen=True, slots=True)
 class OutputRef:
-    """A table that another job made, by what made it."""
+    """A table or cache that another job made, by what made it."""
 
     job_id: str
     component: str
@@ -49,7 +50,7 @@ class PlannedTask:
             the arbiter of a training learns from them that it is one.
         data: per data slot, the outputs that this seat has; models and caches likewise.
         depends: components that must have succeeded before.
-        table: for a Reader, what it reads; for a Serving, where it looks features up.
+        table: what a Reader or CacheLoader reads; for a Serving, where it looks features up.
     """
 
     component: str
@@ -124,7 +125,7 @@ def _tasks(
         for index, party_id in enumerate(job.conf.roles.get(role, ())):
             seat = Party(role, party_id)
             params = job.conf.parameters_of(owner, seat).values
-            table = find_table(params) if declaration.module in (READER, SERVING) else None
+            table = find_table(params) if declaration.module in _READING else None
             yield replace(common, seat=seat, index=index, params=params, table=table)
 
 
@@ -181,13 +182,14 @@ def parameters_owner(dsl: Dsl, catalogue: Catalogue, node: ComponentNode) -> str
 
 
 def find_table(params: Mapping[str, object]) -> TableRef | OutputRef | None:
-    """What a Reader with these parameters reads, if they say so properly."""
+    """What a Reader or CacheLoader with these parameters reads, if they say so properly."""
     table = params.get("table")
     given = table if isinstance(table, Mapping) else params
     names = [given.get(key) for key in ("namespace", "name")]
     if isinstance(names[0], str) and isinstance(names[1], str) and all(names):
         return TableRef(names[0], names[1])
-    made = [given.get(key) for key in ("job_id", "component_name", "data_name")]
+    made = [given.get(key) for key in ("job_id", "component_name")]
+    made.append(given.get("data_name") or given.get("cache_name"))
     if all(isinstance(value, str) and value for value in made):
         return OutputRef(*map(str, made))
     return None

@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
-from federation.spec.catalogue import Catalogue
+from federation.spec.catalogue import Catalogue, ModuleDecl
 from federation.spec.check import check, examine
 from federation.spec.job import read_job
+from federation.spec.party import GUEST, HOST
 
 CONF = "job_runtime_conf"
 LR = f"{CONF}.component_parameters.common.hetero_lr_0"
@@ -171,6 +172,23 @@ def test_a_reader_needs_a_table_at_every_party(
     assert problems(dsl_v1, conf_v1, catalogue) == [
         f"{CONF}.role_parameters.guest.args.data.eval_data: is missing: guest:9999 {wanted}"
     ]
+
+
+def test_a_cache_loader_needs_a_cache_at_every_party(
+    conf_v2: dict[str, Any], catalogue: Catalogue
+) -> None:
+    two = frozenset({GUEST, HOST})
+    loader = ModuleDecl("CacheLoader", "CacheLoaderParam", two, cache_out=True)
+    modules = {**catalogue, "CacheLoader": loader}
+    dsl = {"components": {"c": {"module": "CacheLoader", "output": {"cache": ["cache"]}}}}
+    conf_v2["component_parameters"] = {
+        "common": {"c": {"job_id": "1", "component_name": "intersection_0"}},
+    }
+    told = problems(dsl, conf_v2, modules)
+    assert len(told) == 3
+    assert "needs a cache: job_id, component_name and cache_name" in told[0]
+    conf_v2["component_parameters"]["common"]["c"]["cache_name"] = "cache"
+    assert problems(dsl, conf_v2, modules) == []
 
 
 def test_a_reader_of_version_1_needs_a_list_of_tables(

@@ -77,6 +77,11 @@ def test_a_reader_may_name_the_output_of_another_job() -> None:
     assert find_table(made) == find_table({"table": made}) == OutputRef("1", "lr_0", "data")
 
 
+def test_a_cache_loader_names_a_cache_of_another_job() -> None:
+    made = {"job_id": "1", "component_name": "intersection_0", "cache_name": "cache"}
+    assert find_table(made) == OutputRef("1", "intersection_0", "cache")
+
+
 @pytest.mark.parametrize("params", [{}, {"table": None}, {"table": {"name": "", "namespace": "n"}}])
 def test_half_a_name_is_no_table(params: dict[str, Any]) -> None:
     assert find_table(params) is None
