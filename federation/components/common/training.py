@@ -190,9 +190,9 @@ class CallbackParam(FollowingParam):
         choice("EarlyStopping", "PerformanceEvaluate", "ModelCheckpoint")  # type: ignore[valid-type]
     ] = Field(
         default_factory=list,
-        description="ModelCheckpoint is accepted, but only the last model is kept",
+        description="ModelCheckpoint keeps the model every save_freq epochs",
     )
-    save_freq: int = Field(1, description="accepted, no effect")
+    save_freq: int = Field(1, ge=1, description="epochs between two checkpoints")
 
     def follows(self, epoch: int) -> bool:
         """Whether the model is measured after that epoch, counted from 0."""
@@ -204,7 +204,7 @@ class CallbackParam(FollowingParam):
 
     @property
     def checkpoints(self) -> bool:
-        """Whether checkpoints were asked for, which this version does not keep."""
+        """Whether checkpoints are to be kept."""
         return "ModelCheckpoint" in self.callbacks
 
 

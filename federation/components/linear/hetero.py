@@ -49,7 +49,7 @@ async def as_guest(
     if p.stepwise_param.need_stepwise:
         return await Searching(as_guest, ch, p, bound, stages[TRAIN], report, facts).as_guest()
     searching = bound.columns is not None
-    fit = GuestFit(bound.kind, ch, p, stages, report, bound.before, facts.wants_data, searching)
+    fit = GuestFit(bound.kind, ch, p, stages, report, bound.before, facts, searching)
     trained = await fit.run()
     tables = await fit.predicted(trained)
     return Result(tables, trained.saved(p, facts), summary=trained.summary())
@@ -73,7 +73,7 @@ async def as_host(
         return await Searching(as_host, ch, p, bound, stages[TRAIN], report, facts).as_host()
     if course.folds:
         return await folds_as_host(as_host, ch, p, bound, report, facts=facts)
-    trained = await HostFit(bound.kind, ch, p, course, stages, bound.before, report).run()
+    trained = await HostFit(bound.kind, ch, p, course, stages, bound.before, report, facts).run()
     return Result((), trained.saved(p, facts), summary=trained.summary())
 
 
@@ -87,7 +87,7 @@ async def as_arbiter(
     if course.searches:
         return await Searching(as_arbiter, ch, p, bound, None, report, facts).as_arbiter()
     if not course.folds:
-        trained = await fit_as_arbiter(bound, ch, p, course, report)
+        trained = await fit_as_arbiter(bound, ch, p, course, report, facts=facts)
         return Result((), trained.saved(p, facts), summary=trained.summary(arbiter=True))
     summary: dict[str, Any] = {}
     for number, told in fold_reports(report, course.folds):

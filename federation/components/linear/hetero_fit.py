@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from federation.channel import Channel
 from federation.components.common.following import TRAIN, VALIDATE, Following
-from federation.components.component import Report
+from federation.components.component import JobFacts, Report
 from federation.components.linear.batches import (
     Batch,
     check_batches,
@@ -25,9 +25,9 @@ from federation.components.linear.optimizers import first_weights
 from federation.components.linear.params import LinearModelParams
 from federation.components.linear.parts import Side, Trained, check_same_ids, scored
 from federation.components.linear.rows import Rows, class_name, labels_of
+from federation.components.linear.telling import Telling, warned_of_checkpoints
 from federation.components.linear.training import (
     Followed,
-    Progress,
     train_as_arbiter,
     train_as_guest,
     train_as_host,
@@ -56,7 +56,6 @@ class GuestFit:
     """A training as the guest leads it; `kind` is the model's.
 
     Attributes:
-        predicts: whether anything becomes of predictions of the rows it learned from.
         searching: whether this is a trial of a search, where a host may have no columns.
     """
 
@@ -66,7 +65,7 @@ class GuestFit:
     stages: dict[str, Rows]
     report: Report
     before: Fitted | None
-    predicts: bool = True
+    facts: JobFacts
     searching: bool = False
 
     async def run(self) -> Fitted:
@@ -83,7 +82,7 @@ class GuestFit:
                 start=ready.course.starts[number],
                 batches=ready.batches,
                 followed=self.followed(ready, number),
-                progress=told_progress(self.report, number, ready.course),
+                progress=self.telling(ready, number),
             )
             for number in range(len(ready.aims))
         ]
@@ -137,7 +136,7 @@ class GuestFit:
 
     async def predicted(self, trained: Fitted) -> tuple[Table, ...]:
         """Predictions of the training rows and of the held-out ones after them, if wanted."""
-        if not self.predicts:
+        if not self.facts.wants_data:
             return ()
         tables = []
         for stage, rows in self.stages.items():
@@ -181,8 +180,7 @@ class GuestFit:
             self.report.log("training goes on from a model", epochs_so_far=max(starts))
             if min(starts) >= p.max_iter:
                 self.report.log("the model has seen max_iter epochs already; raise max_iter")
-        if callbacks.checkpoints:
-            self.report.log("ModelCheckpoint has no effect: only the last model is kept")
+        warned_of_checkpoints(p, self.report, len(starts))
         follows = [epoch for epoch in range(p.max_iter) if callbacks.follows(epoch)]
         return Course(
             stage="fit",
@@ -194,10 +192,23 @@ class GuestFit:
             rule=p.early_stop,
             follows=follows,
             stages=list(self.stages),
-            predicts=self.predicts,
+            predicts=self.facts.wants_data,
             stops_early=callbacks.early_stopping_rounds is not None,
             bends=p.sqn_param.update_interval_L if p.optimizer == "sqn" else 0,
             shared=shared,
+        )
+
+    def telling(self, ready: "Ready", number: int) -> Telling:
+        """What is told and kept of a model while it learns."""
+        names, classes = self.stages[TRAIN].names, ready.classes
+        return Telling(
+            self.p,
+            self.report,
+            self.facts,
+            number,
+            len(ready.aims),
+            self.p.max_iter,
+            lambda one: self.kind(names, ready.intercept, classes, (one,)),
         )
 
     def followed(self, ready: "Ready", number: int) -> Followed:
@@ -249,6 +260,7 @@ class HostFit:
     stages: dict[str, Rows]
     before: Fitted | None
     report: Report
+    facts: JobFacts
 
     async def run(self) -> Fitted:
         """A host's side of the whole training, and its scores for the predictions after it."""
@@ -264,7 +276,7 @@ class HostFit:
                 start=start,
                 batches=batches,
                 stages=self.wanted,
-                progress=told_progress(self.report, number, course),
+                progress=self.telling(number),
             )
             models.append(one)
         trained = self.kind(rows.names, False, (), tuple(models))
@@ -272,6 +284,19 @@ class HostFit:
             there = self.ch.scope("final", stage)
             await scored(there, stage_rows, trained.weights, intercept=False)
         return trained
+
+    def telling(self, number: int) -> Telling:
+        """What is told and kept of a model while it learns."""
+        names, models = self.stages[TRAIN].names, len(self.course.starts)
+        return Telling(
+            self.p,
+            self.report,
+            self.facts,
+            number,
+            models,
+            self.course.epochs,
+            lambda one: self.kind(names, False, (), (one,)),
+        )
 
     @property
     def wanted(self) -> dict[str, Rows]:
@@ -312,7 +337,13 @@ class HostFit:
 
 
 async def fit_as_arbiter(
-    bound: Inputs, ch: Channel, p: LinearModelParams, course: Course, report: Report
+    bound: Inputs,
+    ch: Channel,
+    p: LinearModelParams,
+    course: Course,
+    report: Report,
+    *,
+    facts: JobFacts,
 ) -> Fitted:
     """The arbiter's side of the whole training: the run's key, then model after model."""
     for warning in p.encrypt_param.warnings:
@@ -331,7 +362,15 @@ async def fit_as_arbiter(
             start=start,
             metric=loss_name(number, course),
             report=report,
-            progress=told_progress(report, number, course),
+            progress=Telling(
+                p,
+                report,
+                facts,
+                number,
+                len(course.starts),
+                course.epochs,
+                lambda one: bound.kind((), False, (), (one,)),
+            ),
         )
         models.append(one)
     return bound.kind((), False, (), tuple(models))
@@ -381,12 +420,3 @@ async def _key(ch: Channel) -> PublicKey:
 def loss_name(number: int, course: Course) -> str:
     """The metric of a model's loss, with its number where there are several."""
     return "loss" if len(course.starts) == 1 else f"loss.{number}"
-
-
-def told_progress(report: Report, number: int, course: Course) -> Progress:
-    """Tells how many epochs of all models are done."""
-
-    def told(done: int) -> None:
-        report.progress(number * course.epochs + done, len(course.starts) * course.epochs)
-
-    return told

@@ -30,7 +30,7 @@ by anyone, so hosts need not work on ciphertexts.
 Source: McMahan et al. 2017; Bonawitz et al. 2017; FATE 1.x homo_logistic_regression.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -60,6 +60,7 @@ from federation.components.linear.optimizers import first_weights
 from federation.components.linear.params import HomoLogisticParams
 from federation.components.linear.parts import Trained
 from federation.components.linear.rows import Rows, class_name, classes_of, labels_of, rows_of
+from federation.components.linear.telling import Telling, warned_of_checkpoints
 from federation.components.statistics.metrics import EvalType
 from federation.errors import DataProblem
 from federation.protocols.lasting_sum import join, judge
@@ -136,7 +137,7 @@ async def _as_arbiter(
         return Result(summary={**summary, "fold_num": rounds.folds})
     if rounds.every < 1 or rounds.width < 1:
         raise UnfitLetter("rounds", ch.guest.party)
-    models, state = [], await judge(ch)
+    models, state, none = [], await judge(ch), HomoLogistic((), False, (), ())
     for number, first in enumerate(rounds.starts):
         one = await train_as_arbiter(
             ch.scope("model", number),
@@ -146,10 +147,10 @@ async def _as_arbiter(
             start=first,
             metric="loss" if len(rounds.starts) == 1 else f"loss.{number}",
             report=report,
-            progress=_Progress(report, number, rounds),
+            progress=_telling(p, rounds, number, none, report, facts=facts),
         )
         models.append(one)
-    trained = HomoLogistic((), False, (), tuple(models))
+    trained = replace(none, models=tuple(models))
     return Result((), trained.saved(p, facts), summary=trained.summary(arbiter=True))
 
 
@@ -172,17 +173,20 @@ async def _folds(
     return folds.result()
 
 
-@dataclass(frozen=True, slots=True)
-class _Progress:
-    """Tells how many epochs of all models are done."""
-
-    report: Report
-    number: int
-    rounds: Rounds
-
-    def __call__(self, done: int) -> None:
-        epochs = self.rounds.epochs
-        self.report.progress(self.number * epochs + done, len(self.rounds.starts) * epochs)
+def _telling(
+    p: HomoLogisticParams,
+    rounds: Rounds,
+    number: int,
+    known: HomoLogistic,
+    report: Report,
+    *,
+    facts: JobFacts,
+) -> Telling:
+    """What is told and kept of a model while it learns."""
+    models, epochs = len(rounds.starts), rounds.epochs
+    return Telling(
+        p, report, facts, number, models, epochs, lambda one: replace(known, models=(one,))
+    )
 
 
 async def _fit(
@@ -200,6 +204,8 @@ async def _fit(
         report.log("encrypt_param has no effect: weights are added behind masks")
     member, rows = await join(ch, rounds.sums), stages[TRAIN]
     local = Local.of(rows, p, intercept=start.intercept)
+    known = HomoLogistic(rows.names, start.intercept, tuple(start.classes.tolist()), ())
+    warned_of_checkpoints(p, report, len(rounds.starts))
     models: list[Trained] = []
     for number, aim in enumerate(HomoLogistic.aims(start.classes)):
         one = await train_as_client(
@@ -211,13 +217,14 @@ async def _fit(
             weights=start.weights[number],
             start=rounds.starts[number],
             watched=_watched(p, rounds, stages, aim, report=report),
-            progress=_Progress(report, number, rounds),
+            progress=_telling(p, rounds, number, known, report, facts=facts),
         )
         models.append(one)
-    classes = tuple(start.classes.tolist())
-    trained = HomoLogistic(rows.names, start.intercept, classes, tuple(models))
-    tables = [_table(trained, each, p, stage) for stage, each in stages.items()]
-    return Result((Table.stacked(tables),), trained.saved(p, facts), summary=trained.summary())
+    trained = replace(known, models=tuple(models))
+    wanted = stages.items() if facts.wants_data else ()
+    tables = [_table(trained, each, p, stage) for stage, each in wanted]
+    data = (Table.stacked(tables),) if tables else ()
+    return Result(data, trained.saved(p, facts), summary=trained.summary())
 
 
 async def _start(ch: Channel, p: HomoLogisticParams, rows: Rows, before: Fitted | None) -> Start:

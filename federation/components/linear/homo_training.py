@@ -10,7 +10,6 @@ Who learns what stands in the header of the component. Source: McMahan et al. 20
 """
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,6 +32,7 @@ from federation.components.linear.optimizers import (
 from federation.components.linear.params import HomoLogisticParams
 from federation.components.linear.parts import Keeper, Trained
 from federation.components.linear.rows import Rows
+from federation.components.linear.training import Progress
 from federation.protocols.lasting_sum import Judge, Member, add, total
 from federation.spec.party import GUEST
 from federation.tables.table import Matrix, Vector
@@ -122,7 +122,7 @@ async def train_as_client(
     weights: Vector,
     start: int,
     watched: Watched,
-    progress: Callable[[int], None],
+    progress: Progress,
 ) -> Trained:
     """The guest's or a host's side of one model.
 
@@ -147,7 +147,7 @@ async def train_as_client(
         if rounds.is_round(epoch):
             keeper.take(weights, epoch, verdict)
         done = epoch + 1
-        progress(done)
+        progress(done, weights if rounds.is_round(epoch) else None)
         if converged or (verdict and verdict.stop):
             break
     measured = watched.following.measured
@@ -163,7 +163,7 @@ async def train_as_arbiter(
     start: int,
     metric: str,
     report: Report,
-    progress: Callable[[int], None],
+    progress: Progress,
 ) -> Trained:
     """The arbiter's side of one model: it averages, and says when training has come to rest.
 
@@ -194,7 +194,7 @@ async def train_as_arbiter(
             verdict = await here.guest.receive("verdict")
             best, best_loss = (epoch, losses[-1]) if verdict.best else (best, best_loss)
         done = epoch + 1
-        progress(done)
+        progress(done, np.empty(0) if rounds.is_round(epoch) else None)
         if converged or (verdict and verdict.stop):
             break
     return Trained(np.empty(0), done, converged, best, tuple(losses), best_loss=best_loss)

@@ -14,7 +14,14 @@ import numpy as np
 from federation.channel import Channel, Message
 from federation.components.common.cross_validation import Fold, Folds, fold_of, held_out
 from federation.components.common.following import TRAIN, VALIDATE
-from federation.components.component import Component, JobFacts, Model, Report, Result
+from federation.components.component import (
+    Component,
+    JobFacts,
+    Model,
+    Report,
+    Result,
+    keep_nothing,
+)
 from federation.components.linear.curvature import receive_batch
 from federation.components.linear.fitted import Fitted
 from federation.components.linear.letters import Course, HostBatch, UnfitLetter
@@ -201,5 +208,6 @@ class FoldFit:
     async def __call__(self, fold: Fold) -> Result:
         keys = self.bound.keys
         bound = Inputs(self.bound.kind, fold.train, fold.validate, None, None, keys=keys)
-        wanted = replace(self.facts, outputs=None)  # the shell measures what a fold predicts
-        return await self.share(self.ch, self.p, bound, fold.report, wanted)
+        # The shell measures what a fold predicts, and keeps no model.
+        inside = replace(self.facts, outputs=None, checkpoint=keep_nothing)
+        return await self.share(self.ch, self.p, bound, fold.report, inside)

@@ -21,7 +21,6 @@ from federation.components.linear.hetero_fit import (
     loss_name,
     receive_course,
     received_course,
-    told_progress,
 )
 from federation.components.linear.learner import Inputs, folds_as_guest, folds_as_host, learner
 from federation.components.linear.letters import (
@@ -42,7 +41,8 @@ from federation.components.linear.shared_parts import (
     SharedTrained,
     factors_of,
 )
-from federation.components.linear.shared_training import Told, revealed, train_shared
+from federation.components.linear.shared_training import revealed, train_shared
+from federation.components.linear.telling import Telling
 from federation.crypto import Encrypted, Keys, concatenate
 from federation.crypto.fixed_point import as_objects
 from federation.errors import DataProblem
@@ -56,7 +56,7 @@ from federation.protocols.shared_products import (
 )
 from federation.spec.party import GUEST, HOST
 from federation.tables import Table
-from federation.tables.table import Matrix
+from federation.tables.table import Matrix, Vector
 
 SHARED_MESSAGES = (
     *VERTICAL_MESSAGES,
@@ -108,7 +108,7 @@ class _Runs:
         if p.cv_param.need_cv:
             return await folds_as_guest(self.as_guest, ch, p, bound, report, facts=facts)
         stages, before = bound.stages(), _visible(bound.before)
-        fit = GuestFit(bound.kind, ch, p, stages, report, before, facts.wants_data)
+        fit = GuestFit(bound.kind, ch, p, stages, report, before, facts)
         ready = await fit.prepared(_terms(p, stages[TRAIN], intercept=fit.intercept))
         side = await self._side(
             ch, p, ready.course, stages, report, others=ready.widths[0], keys=bound.keys
@@ -122,13 +122,13 @@ class _Runs:
                 batches=[HostBatch(rows=batch.rows, size=batch.size) for batch in ready.batches],
                 target=self.link.target(ready.targets[number]),
                 followed=fit.followed(ready, number),
-                told=_told(report, number, ready.course),
+                told=_Told(fit.telling(ready, number), loss_name(number, ready.course)),
             )
             for number, first in enumerate(ready.first)
         ]
         trained = await _revealed(ch, bound.kind, side, models, classes=ready.classes)
         tables = []
-        for stage, rows in stages.items() if fit.predicts else ():
+        for stage, rows in stages.items() if facts.wants_data else ():
             scores = await _scored(ch.scope("final", stage), rows, trained)
             tables.append(trained.predictions(rows, scores, p, stage=stage))
         data = (Table.stacked(tables),) if tables else ()
@@ -149,7 +149,7 @@ class _Runs:
         course = await received_course(ch, p, stages[TRAIN])
         if course.folds:
             return await folds_as_host(self.as_host, ch, p, bound, report, facts=facts)
-        fit = HostFit(bound.kind, ch, p, course, stages, _visible(bound.before), report)
+        fit = HostFit(bound.kind, ch, p, course, stages, _visible(bound.before), report, facts)
         batches, others = await fit.prepared(), 0 if course.shared is None else course.shared.width
         side = await self._side(ch, p, course, fit.wanted, report, others=others, keys=bound.keys)
         models = [
@@ -161,7 +161,7 @@ class _Runs:
                 batches=batches,
                 target=None,
                 followed=None,
-                told=_told(report, number, course),
+                told=_Told(fit.telling(number), loss_name(number, course)),
             )
             for number, start in enumerate(course.starts)
         ]
@@ -234,18 +234,20 @@ def _visible(before: Fitted | None) -> Fitted | None:
     return before
 
 
-def _told(report: Report, number: int, course: Course) -> Told:
-    """Tells of losses, and how many epochs of all models are done."""
-    progress, name = told_progress(report, number, course), loss_name(number, course)
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """Tells of losses, how many epochs of all models are done, and checkpoints of known weights."""
 
-    def told(epoch: int, loss: float | None) -> None:
-        progress(epoch + 1)
+    telling: Telling
+    metric: str
+
+    def __call__(self, epoch: int, loss: float | None, weights: Vector | None) -> None:
+        self.telling(epoch + 1, weights)
         if loss is not None:
-            report.metric(
-                "train", name, "LOSS", [(epoch, loss)], unit_name="iters", curve_name="loss"
+            points = [(epoch, loss)]
+            self.telling.report.metric(
+                "train", self.metric, "LOSS", points, unit_name="iters", curve_name="loss"
             )
-
-    return told
 
 
 async def _revealed(

@@ -64,8 +64,8 @@ from federation.tables.table import Vector
 
 _MOST_LOSS = 1e15
 
-Told = Callable[[int, float | None], None]
-"""Hears which epoch is done, and at the guest its loss."""
+Told = Callable[[int, float | None, Vector | None], None]
+"""Hears which epoch is done, at the guest its loss, and the own weights where they are known."""
 
 
 async def train_shared(
@@ -119,7 +119,7 @@ async def train_shared(
             kept, best = weights, best if verdict is None else epoch
             best_loss = losses[-1] if losses and verdict else best_loss
         done = epoch + 1
-        told(epoch, losses[-1] if losses else None)
+        told(epoch, losses[-1] if losses else None, weights.clear)
         if converged or (verdict and verdict.stop):
             break
     measured = followed.following.measured if followed else {}

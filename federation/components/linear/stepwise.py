@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from federation.channel import Channel
 from federation.components.common.stepwise import Features, criterion, search
-from federation.components.component import JobFacts, Report, Result
+from federation.components.component import JobFacts, Report, Result, keep_nothing
 from federation.components.linear.fitted import Fitted
 from federation.components.linear.learner import Inputs, Share
 from federation.components.linear.letters import Course, Trial, UnfitLetter
@@ -146,7 +146,8 @@ class Searching:
 
     async def _trained(self, columns: Columns) -> Result:
         there = self.ch.scope("trial", len(self.results))
-        unread, bound = replace(self.facts, outputs=()), self._bound(columns, None)
+        unread = replace(self.facts, outputs=(), checkpoint=keep_nothing)
+        bound = self._bound(columns, None)
         return await self.share(there, self.p.of_fold(), bound, Muted(self.report), unread)
 
     async def _predicted(self, columns: Columns, chosen: Result) -> tuple[Any, ...]:

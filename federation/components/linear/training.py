@@ -44,8 +44,8 @@ from federation.crypto import Encrypted, PrivateKey
 from federation.errors import ComputationProblem
 from federation.tables.table import Vector
 
-Progress = Callable[[int], None]
-"""Told how many epochs are done."""
+Progress = Callable[[int, Vector | None], None]
+"""Told how many epochs are done, and the weights after them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ async def train_as_guest(
         verdict = await _measured(here, side, weights, followed, epoch)
         keeper.take(weights, epoch, verdict)
         done = epoch + 1
-        progress(done)
+        progress(done, weights)
         if converged or (verdict and verdict.stop):
             break
     measured = followed.following.measured
@@ -138,7 +138,7 @@ async def train_as_host(
                 verdict = await here.guest.receive("verdict")
         keeper.take(weights, epoch, verdict)
         done = epoch + 1
-        progress(done)
+        progress(done, weights)
         if converged or (verdict and verdict.stop):
             break
     return Trained(keeper.weights, done, converged, keeper.best)
@@ -186,7 +186,7 @@ async def train_as_arbiter(
             if verdict.best:
                 best, best_loss = epoch, losses[-1] if losses else None
         done = epoch + 1
-        progress(done)
+        progress(done, np.empty(0))
         if converged or (verdict and verdict.stop):
             break
     return Trained(np.empty(0), done, converged, best, tuple(losses), best_loss=best_loss)

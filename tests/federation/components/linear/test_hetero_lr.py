@@ -250,7 +250,6 @@ def test_metrics_are_followed_at_the_epochs_named(trained: Any, bench: Any) -> N
     assert [name for _, name in report.metrics] == ["iteration_1"]
     last = validation_metrics(table.label, table.numbers("predict_score"), ["auc", "ks"])
     assert dict(report.metrics["train", "iteration_1"]) == last
-    assert "only the last model is kept" in report.text
 
 
 def test_the_model_shows_fates_fields(trained: Any, bench: Any) -> None:
