@@ -14,10 +14,20 @@ from federation.channel.memory import Together, run_together
 from federation.crypto.byte_rows import ByteRows
 from federation.crypto.ot_extension_base import BaseSender, chosen_keys
 from federation.errors import BadIntersection, BadPoint, BlankIds, DuplicateIds
-from federation.protocols.psi import OPRF_MESSAGES, cuckoo, exchange, oprf_guest, oprf_host
+from federation.protocols.psi import (
+    OPRF_MESSAGES,
+    Ids,
+    Intersection,
+    cuckoo,
+    exchange,
+    oprf,
+    oprf_guest,
+    oprf_host,
+)
 from federation.protocols.psi.cuckoo import bin_count, bins_of, placed
 from federation.protocols.psi.idblocks import blocks_of
 from federation.protocols.psi.tags import TagIndex
+from federation.protocols.psi.telling import Match
 from federation.spec.party import GUEST, HOST, Party
 
 GUEST_PARTY = Party(GUEST, "9999")
@@ -76,6 +86,31 @@ def test_lists_longer_than_a_letter_are_cut(monkeypatch: pytest.MonkeyPatch) -> 
     tags = [row.tag for row in check_against_sets(sets).ledger]
     assert tags.count("psi.oprf.told") == -(-bin_count(3000) // 1024)
     assert tags.count("psi.oprf.lines") == 4
+
+
+def test_many_ids_go_in_passes_of_one_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(oprf, "_AT_ONCE", 500)
+    everyone = [f"u{i}" for i in range(1000)]
+    ledger = check_against_sets([everyone[100:130], everyone]).ledger
+    letters = [row for row in ledger if row.tag == "psi.oprf.lines"]
+    assert len({row.shape for row in letters}) == 1
+    assert [row.scope for row in letters] == [("pass", 0), ("pass", 1)]
+
+
+def test_a_mark_for_a_line_that_stands_for_no_id_ends_a_run_by_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(oprf, "_AT_ONCE", 100)
+    monkeypatch.setattr(oprf, "settled", mark_everything)
+    with pytest.raises(BadIntersection, match="stands for no id"):
+        intersected([[f"u{i}" for i in range(150)], [f"u{i}" for i in range(120)]])
+
+
+async def mark_everything(ids: Ids, tag: str, matches: list[Match], tell: bool) -> Intersection:
+    """What a guest that breaks the protocol does at the end."""
+    for match in matches:
+        await exchange.send_lines(match.host, tag, np.ones(match.lines or 0, dtype=np.bool_))
+    return Intersection(np.empty(0, dtype=np.int64), len(ids))
 
 
 def test_a_million_ids_would_take_less_than_130_megabytes() -> None:
