@@ -12,6 +12,7 @@ from federation.spec.catalogue import ModuleDecl
 def components() -> Mapping[str, Component]:
     """All components by module name, aliases included."""
     from federation.components.features.binning.hetero import hetero_feature_binning
+    from federation.components.features.binning.homo import homo_feature_binning
     from federation.components.features.column_expand import column_expand
     from federation.components.features.data_transform import data_io, data_transform
     from federation.components.features.homo_one_hot import homo_one_hot_encoder
@@ -63,6 +64,7 @@ def components() -> Mapping[str, Component]:
         homo_one_hot_encoder,
         sample_weight,
         hetero_feature_binning,
+        homo_feature_binning,
         hetero_feature_selection,
         intersection,
         hetero_lr,

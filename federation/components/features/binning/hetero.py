@@ -16,18 +16,14 @@ Exact: federated counts are the pooled ones, so are WOE and IV up to rounding of
 FATE 1.x HeteroFeatureBinning; Paillier 1999; Okamoto and Uchiyama 1998.
 """
 
-import numpy as np
-
 from federation.channel import Channel
 from federation.components.common.row_order import RowOrder
 from federation.components.component import Component, JobFacts, Model, Report, Result
 from federation.components.features.binning.columns import (
-    BinnedColumn,
     cut,
     labels_as_places,
     own_evidence,
     rewritten,
-    transform_names,
     two_classes,
 )
 from federation.components.features.binning.exchange import HostColumn, answer, ask
@@ -75,7 +71,7 @@ async def guest(
     if silent:
         await ch.hosts.send("start", Start(asked=False, digest=common.digest, classes=0))
     if p.skip_static:
-        return _result(table, p, Learned(cut(table, p)), report, facts)
+        return Learned(cut(table, p)).result(table, p, MODULE, facts)
     label = labels_of(table.label)
     classes = classes_of(label)
     places = labels_as_places(label, classes)
@@ -90,8 +86,9 @@ async def guest(
         for line in p.encrypt_param.warnings:
             report.log(line)
         hosts = await ask(ch, p, common, places, classes)
+    report.log("columns are binned", columns=len(columns), hosts=len(hosts))
     learned = Learned(columns, evidence, labels_as_text(classes.tolist()), hosts)
-    return _result(table, p, learned, report, facts)
+    return learned.result(table, p, MODULE, facts)
 
 
 @hetero_feature_binning.on(HOST)
@@ -117,20 +114,5 @@ async def host(
     columns = cut(table, p)
     if start.asked:
         columns = await answer(ch, p, start, RowOrder.of(table), columns)
-    return _result(table, p, Learned(columns), report, facts)
-
-
-def _result(
-    table: Table, p: HeteroBinningParams, found: Learned, report: Report, facts: JobFacts
-) -> Result:
-    names = [column.name for column in found.columns]
-    has_woe = len(found.evidence) == 1
-    wanted = transform_names(table, names, p, has_woe=has_woe)
-    learned = Learned(found.columns, found.evidence, found.labels, found.hosts, wanted)
-    made = learned.model(table, p, MODULE, facts)
-    report.log("columns are binned", columns=len(names), bins=_bins(found.columns))
-    return Result(data=(rewritten(table, made.state),), model=made, summary=learned.summary())
-
-
-def _bins(columns: list[BinnedColumn]) -> int:
-    return int(np.sum([column.width for column in columns], dtype=np.int64))
+    report.log("columns are binned", columns=len(columns))
+    return Learned(columns).result(table, p, MODULE, facts)

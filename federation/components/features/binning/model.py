@@ -1,12 +1,12 @@
 """The model of a binning: FATE's messages, what later components read, and the summary."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from federation.components.common.anonymous import anonymous_name
-from federation.components.component import JobFacts, Model
-from federation.components.features.binning.columns import BinnedColumn
+from federation.components.component import JobFacts, Model, Result
+from federation.components.features.binning.columns import BinnedColumn, rewritten, transform_names
 from federation.components.features.binning.evidence import Evidence
 from federation.components.features.binning.exchange import HostColumn
 from federation.components.features.binning.params import BinningParams, HeteroBinningParams
@@ -62,6 +62,18 @@ class Learned:
                 for party, columns in self.hosts.items()
             ],
         }
+
+    def result(self, table: Table, p: BinningParams, module: str, facts: JobFacts) -> Result:
+        """The rows rewritten, the model and the summary.
+
+        Raises:
+            InvalidParameters: columns are to be weights of evidence where there are none.
+        """
+        names = [column.name for column in self.columns]
+        wanted = transform_names(table, names, p, has_woe=len(self.evidence) == 1)
+        found = replace(self, rewritten=wanted)
+        made = found.model(table, p, module, facts)
+        return Result(data=(rewritten(table, made.state),), model=made, summary=found.summary())
 
     def model(self, table: Table, p: BinningParams, module: str, facts: JobFacts) -> Model:
         """FATE's FeatureBinningParam and FeatureBinningMeta."""
