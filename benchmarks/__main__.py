@@ -8,6 +8,7 @@ from benchmarks import (
     channel,
     histogram,
     job_overhead,
+    kept,
     lr_epoch,
     modmul,
     ou_add,
@@ -33,7 +34,7 @@ BENCHMARKS: dict[str, Benchmark] = {
 
 
 def main() -> int:
-    """List or run benchmarks."""
+    """List or run benchmarks, or show what was kept."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
     verbs = parser.add_subparsers(dest="verb", required=True)
     verbs.add_parser("list", help="name every benchmark")
@@ -41,15 +42,23 @@ def main() -> int:
     one.add_argument("name", choices=sorted(BENCHMARKS))
     one.add_argument("--json", action="store_true", help="print JSON and nothing else")
     one.add_argument("--size", type=int, help="how many items, where that can be chosen")
+    one.add_argument("--keep", action="store_true", help="keep the results beside the benchmarks")
+    verbs.add_parser("plot", help="put what was kept into RESULTS.md, with a plot")
     arguments = parser.parse_args()
     if arguments.verb == "list":
         for benchmark in BENCHMARKS.values():
             print(f"{benchmark.name:24} {benchmark.doc}")
         return 0
+    if arguments.verb == "plot":
+        kept.publish(kept.kept())
+        return 0
     benchmark = BENCHMARKS[arguments.name]
     figures = benchmark.figures(arguments.size)
+    report = as_dict(benchmark, figures, arguments.size)
+    if arguments.keep:
+        kept.keep(report)
     if arguments.json:
-        print(json.dumps(as_dict(benchmark, figures), indent=2))
+        print(json.dumps(report, indent=2))
     else:
         for figure in figures:
             print(figure)

@@ -5,6 +5,7 @@ import platform
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import date
 from typing import Any
 
 
@@ -84,10 +85,14 @@ def machine() -> dict[str, Any]:
     }
 
 
-def as_dict(benchmark: Benchmark, figures: Sequence[Figure]) -> dict[str, Any]:
-    """Everything as plain JSON."""
+def as_dict(
+    benchmark: Benchmark, figures: Sequence[Figure], size: int | None = None
+) -> dict[str, Any]:
+    """Everything as plain JSON; `size` is the one that was asked for."""
     return {
         "benchmark": benchmark.name,
+        "command": f"run {benchmark.name}" + (f" --size {size}" if size else ""),
+        "date": date.today().isoformat(),
         "machine": machine(),
         "figures": [asdict(figure) for figure in figures],
     }
