@@ -26,12 +26,17 @@ from coordinator.api.keys import (
     MODELS,
     OLD_LISTS,
     PARTIES,
+    PRIVILEGES,
+    PUBLIC_KEYS,
     PUBLIC_URL,
     SERVING,
+    TABLE_FILES,
+    TABLE_STATE,
     TABLES,
     TAGS,
     TRACKING,
 )
+from coordinator.api.signed import signing
 from coordinator.dispatch.agents import LinkedAgents
 from coordinator.dispatch.clock import Alarm
 from coordinator.dispatch.handshake import Guard
@@ -40,10 +45,14 @@ from coordinator.dispatch.join import join_handler
 from coordinator.dispatch.links import LinkLimits, Links
 from coordinator.dispatch.local_agents import LocalAgents, LocalPlan
 from coordinator.dispatch.meters import Meters
+from coordinator.domain.access import Apps, OwnRows, PublicKeys
 from coordinator.domain.deployment import Models
 from coordinator.domain.jobs import Jobs
 from coordinator.domain.parties import Parties
+from coordinator.domain.privileges import Privileges
 from coordinator.domain.serving import Serving
+from coordinator.domain.table_files import TableFiles
+from coordinator.domain.table_state import TableState
 from coordinator.domain.tables import Tables
 from coordinator.domain.tags import Tags
 from coordinator.domain.tracking import Tracking
@@ -154,16 +163,22 @@ class Coordinator:
         local = LocalAgents(self._local_plan(), parties, links) if self._standalone else None
         alarm = Alarm(now_ms)
         agents = LinkedAgents(links, parties, alarm, grace_s=settings.agent_grace_s, local=local)
-        jobs = Jobs(store, agents, now_ms)
+        asked = OwnRows(agents)
+        jobs = Jobs(store, asked, now_ms)
 
+        signed = signing(Apps(store, now_ms), now_ms, required=settings.require_signature)
         app = web.Application(
-            client_max_size=settings.largest_request_mib << 20, middlewares=[timing(meters)]
+            client_max_size=settings.largest_request_mib << 20,
+            middlewares=[timing(meters), signed],
         )
         app[JOBS], app[PARTIES] = jobs, parties
         app[MODELS] = Models(store, agents, now_ms, jobs.next_id)
         app[SERVING] = Serving(store, agents, now_ms, jobs, app[MODELS])
         app[TAGS] = Tags(store, now_ms)
-        app[TRACKING], app[TABLES] = Tracking(store, agents), Tables(store, agents)
+        app[TRACKING], app[TABLES] = Tracking(store, asked), Tables(store, asked)
+        app[TABLE_FILES] = TableFiles(store, asked, now_ms, jobs, app[TABLES])
+        app[TABLE_STATE] = TableState(store, asked, app[TABLES], app[TRACKING])
+        app[PRIVILEGES], app[PUBLIC_KEYS] = Privileges(store), PublicKeys(store)
         app.router.add_get(LINK_PATH, links.endpoint)
         app.router.add_post("/agent/v1/join", join_handler(parties))
         app.router.add_get("/healthz", health_handler(store, links, VERSION))

@@ -9,7 +9,7 @@ import signal
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
@@ -25,6 +25,7 @@ from coordinator.app import (
     now_ms,
     open_database,
 )
+from coordinator.domain.access import Apps
 from coordinator.domain.parties import Parties
 from coordinator.settings import Settings, load
 from federation.errors import AddressTaken, HomeInUse, InvalidSettings, TripactError
@@ -39,6 +40,9 @@ cli = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+app_cli = typer.Typer(help="Keys with which a party's users sign.", no_args_is_help=True)
+cli.add_typer(app_cli, name="app")
 
 EXIT_CODES: dict[type[TripactError], int] = {InvalidSettings: 2, AddressTaken: 69, HomeInUse: 75}
 UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -154,6 +158,49 @@ def list_parties(
         )
 
 
+@app_cli.command(name="add")
+def app_add(
+    party: Annotated[str, typer.Option(help="Id of the party for whose users it signs")],
+    home: Home = None,
+    database: Database = None,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Make a key with which the users of a party sign their requests; the secret is shown once."""
+    settings = _settings(config, home=home, database=database)
+    settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    app = _run(_with_apps(settings, lambda apps: apps.add(_party(party))))
+    if as_json:
+        _print_json({"app_key": app.app_key, "secret_key": app.secret, "party_id": app.party_id})
+        return
+    typer.echo(f"App of party {app.party_id}:\n")
+    typer.echo(f"    key      {app.app_key}\n    secret   {app.secret}\n")
+    typer.echo(f"flow init --ip HOST --port PORT --app-key {app.app_key} --secret-key SECRET")
+    if not settings.require_signature:
+        typer.echo("Requests that nobody signs are answered too: see require_signature.")
+
+
+@app_cli.command(name="list")
+def app_list(home: Home = None, database: Database = None, config: Config = None) -> None:
+    """List the apps, without their secrets."""
+    settings = _settings(config, home=home, database=database)
+    for app in _run(_with_apps(settings, lambda apps: apps.all())):
+        typer.echo(f"{app.app_key}  party {app.party_id}")
+
+
+@app_cli.command(name="drop")
+def app_drop(
+    app_key: Annotated[str, typer.Argument(help="Key of the app")],
+    home: Home = None,
+    database: Database = None,
+    config: Config = None,
+) -> None:
+    """Let an app sign no more."""
+    settings = _settings(config, home=home, database=database)
+    _run(_with_apps(settings, lambda apps: apps.drop(app_key)))
+    typer.echo(f"{app_key} signs no more")
+
+
 @cli.command(name="fingerprint")
 def show_fingerprint(home: Home = None, config: Config = None) -> None:
     """Print the fingerprint of this coordinator's key, for parties to compare."""
@@ -262,6 +309,14 @@ async def _with_parties(settings: Settings, public: bytes, work: Any) -> Any:
     store = await open_database(settings)
     try:
         return await work(Parties(store, public, now_ms))
+    finally:
+        await store.close()
+
+
+async def _with_apps(settings: Settings, work: Callable[[Apps], Awaitable[T]]) -> T:
+    store = await open_database(settings)
+    try:
+        return await work(Apps(store, now_ms))
     finally:
         await store.close()
 

@@ -38,6 +38,9 @@ class Settings(BaseModel):
     log_format: Literal["auto", "json", "text"] = Field(
         "auto", description="auto: text on a terminal, JSON elsewhere"
     )
+    require_signature: bool = Field(
+        False, description="answer /v1 requests only if an app has signed them"
+    )
     access_log: bool = Field(False, description="a log line for each request")
     old_lists: bool = Field(
         False, description="job/list answers bare lists, as FATE-Flow did before 1.8"

@@ -14,7 +14,8 @@
 | `serving_bind` {service_id, model_id, model_version} | nothing |
 | `infer` {batch, body} | FATE-Serving's answer, where the policy lets the coordinator ask |
 
-Rows, models, logs and ledgers are shown, and uploads taken, as far as the policy allows.
+Those that change tables are in `table_calls.py`. Rows, models, logs and ledgers are shown, and
+uploads taken, as far as the policy allows.
 """
 
 import tempfile
@@ -44,6 +45,7 @@ from party_agent.serving.desk import Service
 from party_agent.serving.fate import batch_inference, inference
 from party_agent.spool import spool
 from party_agent.streams import CHUNK_BYTES, Stream
+from party_agent.table_calls import TableCalls
 from party_agent.tables import TableStore
 
 log = structlog.get_logger(__name__)
@@ -120,6 +122,7 @@ class Desk:
     audit: Audit
     runner: Runner
     serving: ServingDesk
+    changes: TableCalls
 
 
 Method = Callable[[dict[str, Any], Stream], Awaitable[Any]]
@@ -144,6 +147,7 @@ class Calls:
             "log": self._log,
             "ledger": self._ledger,
             "waiting": self._waiting,
+            **desk.changes.methods(),
             "serving_ready": self._serving_ready,
             "serving_bind": self._serving_bind,
             "infer": self._infer,

@@ -48,6 +48,7 @@ from party_agent.serving import ServingDesk
 from party_agent.serving.http import routes as serving_routes
 from party_agent.sessions import Sessions
 from party_agent.settings import Settings
+from party_agent.table_calls import TableCalls
 from party_agent.tables import TableStore
 from party_agent.workers import Workers
 
@@ -114,7 +115,10 @@ class Daemon:
             send=self.link.send,
         )
         serving = ServingDesk(home.root, self._runner)
-        desk = Desk(home, rules, self._audit, self._runner, serving)
+        written = settings.download_to
+        free = settings.standalone and written is None
+        changes = TableCalls(checks.tables, rules, None if free else tuple(written or ()))
+        desk = Desk(home, rules, self._audit, self._runner, serving, changes)
         self._calls = Calls(desk, self.link.send, self._background)
         self._gateway = self._gateway_for(joined.party_id, checks, serving)
         self.link.on_up = self._linked

@@ -57,6 +57,9 @@ class Settings(BaseModel):
     upload_from: list[Path] | None = Field(
         None, description="folders of which jobs may make tables; None: standalone any, else none"
     )
+    download_to: list[Path] | None = Field(
+        None, description="folders in which tables may be written; None: standalone any, else none"
+    )
     gateway: GatewaySettings = Field(
         default_factory=GatewaySettings, description="the party's own door, for its own users"
     )

@@ -23,6 +23,7 @@ from coordinator.domain.line import place_changed
 from coordinator.domain.outcome import keep_outcome
 from coordinator.domain.planning import upload_documents
 from coordinator.domain.ports import Agents, Clock, Store, Tx
+from coordinator.domain.privileges import check_stop
 from coordinator.domain.records import (
     Job,
     JobFilter,
@@ -150,10 +151,13 @@ class Jobs:
 
         Raises:
             JobNotFound, NotAStopStatus: no such job, or a job can not be stopped with that.
+            NotPrivileged, NotYourParty: whoever asks may not stop it.
         """
         if status not in _STOPS:
             raise NotAStopStatus(status, _STOPS)
-        await self.get(job_id)
+        job = await self.get(job_id)
+        async with self._store.read() as view:
+            await check_stop(view, job)
         reason = Reason(code="stopped", message="the job was stopped")
         await self._change(job_id, StopAsked(status, reason))
 

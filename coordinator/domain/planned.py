@@ -4,6 +4,7 @@ from coordinator.domain.deployment import training_of
 from coordinator.domain.inheritance import Inherited, inherit, model_origin
 from coordinator.domain.planning import Tables, foreign_tables, job_plan
 from coordinator.domain.ports import Tx
+from coordinator.domain.privileges import check_permitted
 from coordinator.domain.records import Job
 from coordinator.domain.state import JobPlan
 from federation.errors import InvalidJob, Problem
@@ -22,7 +23,8 @@ async def plan_of(tx: Tx, job: JobSpec, record: Job, tasks: spec.Plan) -> tuple[
         job: the documents of `record`, read.
 
     Raises:
-        InvalidJob: an earlier job did not make what this one needs.
+        InvalidJob: an earlier job did not make what this one needs, or a table is disabled.
+        NotPrivileged, NotYourParty: its initiator may not have such a job.
     """
     tables = await _tables(tx, foreign_tables(tasks))
     inherited = await inherit(tx, job, record.roles)
@@ -32,6 +34,7 @@ async def plan_of(tx: Tx, job: JobSpec, record: Job, tasks: spec.Plan) -> tuple[
     plan = job_plan(
         record.job_id, job, tasks, models, tables=tables, posted=[record.dsl, record.conf]
     )
+    await check_permitted(tx, record, plan)
     return plan, inherited
 
 

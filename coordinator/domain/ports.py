@@ -5,12 +5,14 @@ coordinator; tests bring a scripted one.
 """
 
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
 from coordinator.domain.records import (
+    App,
     Capacity,
+    Connector,
     Deployment,
     Invite,
     Job,
@@ -21,6 +23,7 @@ from coordinator.domain.records import (
     OutputTable,
     PartyRecord,
     PendingOrder,
+    Privilege,
     Service,
     TableRecord,
     Tag,
@@ -209,6 +212,9 @@ class TableRows(Protocol):
     ) -> list[TableRecord]:
         """Tables, newest first."""
 
+    async def put(self, table: TableRecord) -> None:
+        """Keep a table, in place of one of that name at its party."""
+
     async def delete(self, namespace: str, name: str, party_id: str | None = None) -> int:
         """Forget tables; how many."""
 
@@ -266,6 +272,62 @@ class TagRows(Protocol):
         """Versions of models that have a tag, newest first."""
 
 
+class AccessRows(Protocol):
+    """Who asks, and what they may."""
+
+    async def add_app(self, app: App) -> None:
+        """Keep a new app."""
+
+    async def app(self, app_key: str) -> App | None:
+        """The app of that key."""
+
+    async def apps(self) -> list[App]:
+        """Every app, newest first."""
+
+    async def drop_app(self, app_key: str) -> bool:
+        """Forget an app; False if there was none."""
+
+    async def grant(self, given: Sequence[Privilege]) -> None:
+        """Keep privileges; those that are there stay."""
+
+    async def revoke(self, taken: Iterable[Privilege]) -> int:
+        """Forget privileges; how many there were."""
+
+    async def privileges(self, party_id: str) -> list[Privilege]:
+        """All privileges of a party, by kind and name."""
+
+    async def set_key(self, party_id: str, name: str, key: str) -> None:
+        """Keep a key of a party, in place of one of that name."""
+
+    async def keys(self, party_id: str) -> dict[str, str]:
+        """Keys of a party by name."""
+
+    async def drop_key(self, party_id: str, name: str) -> bool:
+        """Forget a key; False if there was none."""
+
+
+class TableNotes(Protocol):
+    """What is noted of tables."""
+
+    async def disable(self, namespace: str, name: str) -> None:
+        """Let no job read a table; doing so twice is fine."""
+
+    async def enable(self, namespace: str, name: str) -> bool:
+        """Let jobs read a table again; False if they could."""
+
+    async def disabled(self) -> set[tuple[str, str]]:
+        """Namespace and name of tables that no job may read."""
+
+    async def set_connector(self, connector: Connector) -> None:
+        """Keep a connector, in place of one of that name."""
+
+    async def connector(self, name: str) -> Connector | None:
+        """The connector of that name."""
+
+    async def readers(self, namespace: str, name: str) -> list[Task]:
+        """Newest tasks whose parameters name a table, newest job first."""
+
+
 class SettingRows(Protocol):
     """Small values the coordinator keeps for itself, such as its identity key."""
 
@@ -293,6 +355,10 @@ class Tx(Protocol):
     def models(self) -> ModelRows: ...
     @property
     def tags(self) -> TagRows: ...
+    @property
+    def access(self) -> AccessRows: ...
+    @property
+    def table_notes(self) -> TableNotes: ...
     @property
     def settings(self) -> SettingRows: ...
 

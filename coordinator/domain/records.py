@@ -8,7 +8,7 @@ from federation.spec.orders import Reason
 from federation.spec.party import Party, Role
 from federation.spec.status import Status
 
-JobKind = Literal["train", "predict", "upload"]
+JobKind = Literal["train", "predict", "upload", "export"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -390,3 +390,40 @@ class TaskFilter:
     status: tuple[Status, ...] | None = None
     party_status: tuple[Status, ...] | None = None
     latest: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """A program that signs its requests for a party's users."""
+
+    app_key: str
+    secret: str
+    party_id: str
+    created_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Privilege:
+    """One name of one kind that a party was granted.
+
+    Attributes:
+        role: of the source party; empty for whichever.
+    """
+
+    party_id: str
+    role: str
+    kind: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Connector:
+    """Where files of tables are, under a name of its own.
+
+    Attributes:
+        info: what was said of it; `path` is a folder at the party.
+    """
+
+    name: str
+    engine: str
+    info: Mapping[str, Any]

@@ -4,6 +4,7 @@ import secrets
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
+from coordinator.domain.access import check_own
 from coordinator.domain.ports import Agents, Clock, Store, wall_clock
 from coordinator.domain.records import TableRecord
 from coordinator.domain.state import Outgoing
@@ -85,7 +86,11 @@ class Tables:
         return self._agents.receive_stream(table.party_id, "download_csv", args)
 
     async def delete(self, namespace: str, name: str) -> list[TableRecord]:
-        """Order every party that has it to drop the table; what was known, empty if nothing."""
+        """Order every party that has it to drop the table; what was known, empty if nothing.
+
+        Raises:
+            NotYourParty: whoever asks does so for another party.
+        """
         return await self._drop(await self.find(namespace, name))
 
     async def delete_outputs(
@@ -101,6 +106,8 @@ class Tables:
     async def _drop(self, tables: list[TableRecord]) -> list[TableRecord]:
         if not tables:
             return []
+        for table in tables:
+            check_own(table.party_id)
         orders = [
             Outgoing(
                 table.party_id,
@@ -112,6 +119,7 @@ class Tables:
         async with self._store.begin() as tx:
             for table in tables:
                 await tx.tables.delete(table.namespace, table.name, table.party_id)
+                await tx.table_notes.enable(table.namespace, table.name)
             await tx.outbox.add(orders, self._clock())
         self._agents.wake({table.party_id for table in tables})
         return tables

@@ -154,6 +154,21 @@ def output_of(row: Row[Any]) -> OutputTable:
     )
 
 
+def table_values(table: TableRecord) -> dict[str, Any]:
+    """A table as a row."""
+    return {
+        "party_id": table.party_id,
+        "namespace": table.namespace,
+        "name": table.name,
+        "rows": table.rows,
+        "partitions": table.partitions,
+        "header": list(table.header),
+        "schema": table.schema,
+        "job_id": table.job_id,
+        "created_ms": table.created_ms,
+    }
+
+
 def table_of(row: Row[Any]) -> TableRecord:
     """The table of a row."""
     return TableRecord(

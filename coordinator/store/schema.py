@@ -311,6 +311,47 @@ catalogues = sa.Table(
     sa.Column("declarations", Json, nullable=False),
 )
 
+apps = sa.Table(
+    "apps",
+    METADATA,
+    sa.Column("app_key", Name, primary_key=True),
+    sa.Column("secret", sa.Text, nullable=False),
+    sa.Column("party_id", Name, nullable=False),
+    sa.Column("created_ms", sa.BigInteger, nullable=False),
+)
+
+privileges = sa.Table(
+    "privileges",
+    METADATA,
+    sa.Column("party_id", Name, primary_key=True),
+    sa.Column("role", Name, primary_key=True),
+    sa.Column("kind", Name, primary_key=True),
+    sa.Column("name", Name, primary_key=True),
+)
+
+public_keys = sa.Table(
+    "public_keys",
+    METADATA,
+    sa.Column("party_id", Name, primary_key=True),
+    sa.Column("name", Name, primary_key=True),
+    sa.Column("key", Name, nullable=False),
+)
+
+disabled_tables = sa.Table(
+    "disabled_tables",
+    METADATA,
+    sa.Column("namespace", Name, primary_key=True),
+    sa.Column("name", Name, primary_key=True),
+)
+
+connectors = sa.Table(
+    "connectors",
+    METADATA,
+    sa.Column("name", Name, primary_key=True),
+    sa.Column("engine", Name, nullable=False),
+    sa.Column("info", Json, nullable=False),
+)
+
 settings = sa.Table(
     "settings",
     METADATA,

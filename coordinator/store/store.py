@@ -12,10 +12,12 @@ from typing import Self
 import sqlalchemy as sa
 
 from coordinator.domain.ports import Tx
+from coordinator.store.access import SqlAccess
 from coordinator.store.engine import Engine, create_engine
 from coordinator.store.jobs import SqlJobs
 from coordinator.store.migrate import upgrade
 from coordinator.store.models import SqlModels
+from coordinator.store.notes import SqlTableNotes
 from coordinator.store.outbox import SqlOutbox
 from coordinator.store.parties import SqlParties
 from coordinator.store.schema import events
@@ -36,6 +38,8 @@ class SqlTx:
         self.tables = SqlTables(transaction)
         self.models = SqlModels(transaction)
         self.tags = SqlTags(transaction)
+        self.access = SqlAccess(transaction)
+        self.table_notes = SqlTableNotes(transaction)
         self.settings = SqlSettings(transaction)
 
 

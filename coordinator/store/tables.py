@@ -5,7 +5,7 @@ import sqlalchemy as sa
 from coordinator.domain.records import TableRecord
 from coordinator.store import rows
 from coordinator.store.schema import settings, tables
-from coordinator.store.transaction import Transaction, insert_for
+from coordinator.store.transaction import Transaction, insert_for, upsert
 
 
 class SqlTables:
@@ -26,6 +26,10 @@ class SqlTables:
         query = sa.select(tables).where(*conditions)
         found = await self._tx.run(query.order_by(tables.c.created_ms.desc(), tables.c.party_id))
         return [rows.table_of(row) for row in found]
+
+    async def put(self, table: TableRecord) -> None:
+        """Keep a table, in place of one of that name at its party."""
+        await self._tx.run(upsert(self._tx, tables), rows.table_values(table))
 
     async def delete(self, namespace: str, name: str, party_id: str | None = None) -> int:
         """Forget tables; how many."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from coordinator.domain.records import MetricSet, OutputModel, OutputTable, Task
+from coordinator.domain.records import MetricSet, OutputModel, OutputTable, TableRecord, Task
 from coordinator.store import rows
 from coordinator.store.schema import metrics, models, outputs, summaries, tables
 from coordinator.store.transaction import Transaction, insert_all, upsert
@@ -70,7 +70,7 @@ class SqlTracking:
         if made:
             values = [_output_values(table, place) for place, table in enumerate(made)]
             await self._tx.run(upsert(self._tx, outputs), values)
-            known = [_table_values(table, now_ms) for table in made if table.kind == "data"]
+            known = [rows.table_values(_known(t, now_ms)) for t in made if t.kind == "data"]
             if known:
                 await self._tx.run(upsert(self._tx, tables), known)
         if model is not None:
@@ -138,18 +138,18 @@ def _output_values(table: OutputTable, place: int) -> dict[str, Any]:
     }
 
 
-def _table_values(table: OutputTable, now_ms: int) -> dict[str, Any]:
-    return {
-        "party_id": table.party_id,
-        "namespace": table.namespace,
-        "name": table.name,
-        "rows": table.rows,
-        "partitions": table.partitions,
-        "header": list(table.header),
-        "schema": table.schema,
-        "job_id": table.job_id,
-        "created_ms": now_ms,
-    }
+def _known(table: OutputTable, now_ms: int) -> TableRecord:
+    return TableRecord(
+        party_id=table.party_id,
+        namespace=table.namespace,
+        name=table.name,
+        rows=table.rows,
+        partitions=table.partitions,
+        schema=table.schema,
+        created_ms=now_ms,
+        header=table.header,
+        job_id=table.job_id,
+    )
 
 
 def _model_values(model: OutputModel, now_ms: int) -> dict[str, Any]:

@@ -147,6 +147,22 @@ class TableStore:
             raise TableExists(new.namespace, new.name)
         return self.stored(new)
 
+    def describe(self, name: TableName, schema: Schema) -> StoredTable:
+        """Give a table another schema over the same rows, which are written anew.
+
+        Raises:
+            TableNotFound: there is none.
+        """
+        old = self.stored(name)
+        at = (name.namespace, name.name)
+        with (
+            self._reading(*at) as file,
+            self.writer(*at, schema, partitions=old.partitions, drop=True) as writer,
+        ):
+            for batch in file.iter_batches():
+                writer.append(batch.rename_columns(schema.header))
+        return self.stored(name)
+
     def drop(self, namespace: str, name: str) -> bool:
         """Delete a table; whether there was one. Who is reading it reads on."""
         path = self._path(namespace, name)
@@ -178,7 +194,14 @@ class TableStore:
                 rows += as_rows(batch, schema)
         return schema.header, rows
 
-    def csv(self, namespace: str, name: str, limit: int = -1, head: bool = True) -> Iterator[bytes]:
+    def csv(
+        self,
+        namespace: str,
+        name: str,
+        limit: int = -1,
+        head: bool = True,
+        delimiter: str = ",",
+    ) -> Iterator[bytes]:
         """The table as CSV, in pieces of some thousand rows.
 
         Raises:
@@ -187,9 +210,9 @@ class TableStore:
         with self._reading(namespace, name) as file:
             schema = _stored(file, self._path(namespace, name)).schema
             if head:
-                yield csv_head(schema)
+                yield csv_head(schema, delimiter)
             for batch in _window(file, 0, limit):
-                yield as_csv(batch, schema)
+                yield as_csv(batch, schema, delimiter)
 
     def sweep(self, older_than_s: float = _STALE_S) -> int:
         """Delete what writers that died left behind; how many files.

@@ -5,13 +5,15 @@ double quotes, because clients of FATE cut the line at commas and take those quo
 other text has quotes where it needs them. Columns become text as columns, never value by value.
 """
 
+import re
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from federation.tables import Schema, TableKind
 
 _DETAIL = "predict_detail"
-_SPECIAL = '[",\n\r]'
+_SPECIAL = '"\n\r'
 
 
 def as_rows(batch: pa.RecordBatch, schema: Schema) -> list[list[str]]:
@@ -23,20 +25,28 @@ def as_rows(batch: pa.RecordBatch, schema: Schema) -> list[list[str]]:
     return [list(row) for row in zip(*columns, strict=True)]
 
 
-def as_csv(batch: pa.RecordBatch, schema: Schema) -> bytes:
+def as_csv(batch: pa.RecordBatch, schema: Schema, delimiter: str = ",") -> bytes:
     """The rows as lines of CSV."""
     columns = [
-        _in_quotes(text) if _is_detail(name, schema) else _where_needed(text)
+        _in_quotes(text) if _is_detail(name, schema) else _where_needed(text, delimiter)
         for name, text in zip(schema.header, _texts(batch), strict=True)
     ]
-    lines = pc.binary_join_element_wise(*columns, ",").to_pylist()
-    return "".join(f"{line}\n" for line in lines).encode()
+    lines = pc.binary_join_element_wise(*columns, delimiter)
+    # Each line with its end is one value, and values stand one behind the other in memory.
+    ended = pc.binary_join_element_wise(lines, "", "\n")
+    text = ended.buffers()[2]
+    return b"" if text is None else text.to_pybytes()[: _size(ended)]
 
 
-def csv_head(schema: Schema) -> bytes:
+def csv_head(schema: Schema, delimiter: str = ",") -> bytes:
     """The first line of the CSV."""
-    names = _where_needed(pa.array(schema.header, pa.string()))
-    return f"{','.join(names.to_pylist())}\n".encode()
+    names = _where_needed(pa.array(schema.header, pa.string()), delimiter)
+    return f"{delimiter.join(names.to_pylist())}\n".encode()
+
+
+def _size(text: pa.Array) -> int:
+    """Bytes of all values."""
+    return int(pc.sum(pc.binary_length(text)).as_py() or 0)
 
 
 def _is_detail(name: str, schema: Schema) -> bool:
@@ -47,8 +57,8 @@ def _texts(batch: pa.RecordBatch) -> list[pa.Array]:
     return [pc.fill_null(pc.cast(column, pa.string()), "") for column in batch.columns]
 
 
-def _where_needed(text: pa.Array) -> pa.Array:
-    special = pc.match_substring_regex(text, pattern=_SPECIAL)
+def _where_needed(text: pa.Array, delimiter: str) -> pa.Array:
+    special = pc.match_substring_regex(text, pattern=f"[{re.escape(delimiter)}{_SPECIAL}]")
     return pc.if_else(special, _in_quotes(text), text) if pc.any(special).as_py() else text
 
 

@@ -14,14 +14,32 @@ from aiohttp import web
 
 from coordinator.api.dialect import mount
 from coordinator.api.fateflow import DIALECT
-from coordinator.api.keys import JOBS, MODELS, PARTIES, PUBLIC_URL, SERVING, TABLES, TAGS, TRACKING
+from coordinator.api.keys import (
+    JOBS,
+    MODELS,
+    PARTIES,
+    PRIVILEGES,
+    PUBLIC_KEYS,
+    PUBLIC_URL,
+    SERVING,
+    TABLE_FILES,
+    TABLE_STATE,
+    TABLES,
+    TAGS,
+    TRACKING,
+)
+from coordinator.api.signed import signing
 from coordinator.client import FlowClient
+from coordinator.domain.access import Apps, OwnRows, PublicKeys
 from coordinator.domain.deployment import Models
 from coordinator.domain.jobs import Jobs
 from coordinator.domain.parties import Parties
 from coordinator.domain.ports import wall_clock
-from coordinator.domain.records import Capacity, PartyRecord
+from coordinator.domain.privileges import Privileges
+from coordinator.domain.records import App, Capacity, PartyRecord
 from coordinator.domain.serving import Serving
+from coordinator.domain.table_files import TableFiles
+from coordinator.domain.table_state import TableState
 from coordinator.domain.tables import Tables
 from coordinator.domain.tags import Tags
 from coordinator.domain.tracking import Tracking
@@ -121,6 +139,7 @@ class ScriptedAgents:
         refusing: why a party refuses every job.
         slow: parties that do not answer whether they take part.
         lent: what parties lend to jobs, where it is not more than anybody asks for.
+        changed: party, question and arguments of tables that were changed or written.
         uploads: bytes that were streamed to parties, by `namespace.name` they became.
     """
 
@@ -136,6 +155,7 @@ class ScriptedAgents:
         self.lent: dict[str, Capacity] = {}
         self.spooled: dict[str, bytes] = {}
         self.tables: dict[tuple[str, str], bytes] = {}
+        self.changed: list[tuple[str, str, dict[str, Any]]] = []
         self._seq: dict[str, int] = {}
         self._taken: set[tuple[str, str]] = set()
         self._at_work = asyncio.Lock()
@@ -169,6 +189,9 @@ class ScriptedAgents:
             case "ledger":
                 row = {"component": "hetero_lr_0", "tag": "forward", "type": "Encrypted"}
                 return {"rows": [{**row, "sender": "host:10000", "bytes": 512}]}
+            case "copy_table" | "write_csv" | "set_schema":
+                self.changed.append((party_id, method, dict(args)))
+                return {"id_name": "id", "columns": ["y", "x0"], "rows": 3}
             case "waiting":
                 return [{"what": "the key of host:10000"}]
             case "serving_ready" | "serving_bind":
@@ -284,7 +307,7 @@ class ScriptedAgents:
             tables=tuple(
                 TableOutput(
                     output=name,
-                    table=TableName(namespace=f"output_data_{task.task_id}", name=task.role),
+                    table=self._made(order),
                     rows=3,
                     header=("id", "y", "x0"),
                     schema_={"id_name": "id", "columns": ["y", "x0"]},
@@ -315,6 +338,13 @@ class ScriptedAgents:
             ),
         )
         return [started, TaskMetrics(**common, metrics=metrics), ended]
+
+    def _made(self, order: RunTask) -> TableName:
+        """The table that a task makes: an upload's has the name that was asked for."""
+        task = order.task
+        if task.module == "Upload":
+            return TableName(namespace=task.params["namespace"], name=task.params["table_name"])
+        return TableName(namespace=f"output_data_{task.task_id}", name=task.role)
 
 
 class LiveCoordinator:
@@ -357,6 +387,11 @@ class LiveCoordinator:
             time.sleep(0.005)
         raise AssertionError(f"{task} did not become {status}")
 
+    def app_of(self, party_id: str) -> App:
+        """An app that signs for the users of a party."""
+        made = asyncio.run_coroutine_threadsafe(self.apps.add(party_id), self._loop)
+        return made.result(DEADLINE_S)
+
     @property
     def client(self) -> FlowClient:
         return FlowClient(self.url, timeout_s=DEADLINE_S)
@@ -374,12 +409,17 @@ class LiveCoordinator:
         async with store.begin() as tx:
             for party_id in PARTIES_JOINED:
                 await tx.parties.add(PartyRecord(party_id, party_id.encode().rjust(32), 0))
-        app = web.Application()
-        app[JOBS] = self.agents.jobs = Jobs(store, self.agents, wall_clock)
-        app[TRACKING], app[TABLES] = Tracking(store, self.agents), Tables(store, self.agents)
+        self.apps = Apps(store, wall_clock)
+        app = web.Application(middlewares=[signing(self.apps, wall_clock, required=False)])
+        asked = OwnRows(self.agents)
+        app[JOBS] = self.agents.jobs = Jobs(store, asked, wall_clock)
+        app[TRACKING], app[TABLES] = Tracking(store, asked), Tables(store, asked)
         app[MODELS] = Models(store, self.agents, wall_clock, self.agents.jobs.next_id)
         app[SERVING] = Serving(store, self.agents, wall_clock, app[JOBS], app[MODELS])
         app[TAGS] = Tags(store, wall_clock)
+        app[TABLE_FILES] = TableFiles(store, asked, wall_clock, app[JOBS], app[TABLES])
+        app[TABLE_STATE] = TableState(store, asked, app[TABLES], app[TRACKING])
+        app[PRIVILEGES], app[PUBLIC_KEYS] = Privileges(store), PublicKeys(store)
         app[PARTIES] = Parties(store, b"c" * 32, wall_clock)
         app[PUBLIC_URL] = "http://coordinator.example"
         mount(app, [DIALECT])

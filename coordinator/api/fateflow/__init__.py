@@ -4,6 +4,7 @@ from aiohttp import web
 
 from coordinator.api.dialect import Dialect
 from coordinator.api.fateflow import (
+    routes_access,
     routes_data,
     routes_graph,
     routes_job,
@@ -11,7 +12,9 @@ from coordinator.api.fateflow import (
     routes_refused,
     routes_resource,
     routes_serving,
+    routes_tables,
     routes_tags,
+    routes_template,
     routes_tracking,
     routes_world,
 )
@@ -43,6 +46,9 @@ DIALECT = Dialect(
         *routes_model.ROUTES,
         *routes_serving.ROUTES,
         *routes_tags.ROUTES,
+        *routes_access.ROUTES,
+        *routes_tables.ROUTES,
+        *routes_template.ROUTES,
         *routes_resource.ROUTES,
         *routes_world.ROUTES,
         *routes_refused.ROUTES,

@@ -7,7 +7,7 @@ from aiohttp import web
 
 from coordinator.api.dialect import Route
 from coordinator.api.fateflow.routes_job import submitted
-from coordinator.api.keys import JOBS, TABLES, TRACKING
+from coordinator.api.keys import JOBS, TABLE_STATE, TABLES, TRACKING
 from coordinator.domain.records import Job, JobFilter, UploadRequest
 from federation.errors import TripactError
 from federation.fateflow.envelope import Retcode, reply
@@ -94,6 +94,7 @@ async def table_info(request: web.Request) -> web.Response:
             partitions=found.partitions,
             schema=found.schema,
             party_id=found.party_id,
+            enable=not await request.app[TABLE_STATE].is_disabled(found.namespace, found.name),
         )
     )
 

@@ -156,16 +156,6 @@ async def job_defaults(_: web.Request) -> web.Response:
     )
 
 
-async def public_key(request: web.Request) -> web.Response:
-    """The public key of a party that joined, in hex."""
-    body = await read_body(request)
-    require(body, "party_id")
-    key = await request.app[PARTIES].key(party_of(body) or "")
-    if key is None:
-        raise NoSuchName(f"no party {body['party_id']} has joined")
-    return reply(key.hex())
-
-
 def _server(request: web.Request) -> dict[str, Any]:
     return {"host": request.url.host, "http_port": request.url.port, "url": request.app[PUBLIC_URL]}
 
@@ -281,7 +271,6 @@ ROUTES = (
     Route("info/common", common, "Where the coordinator is"),
     Route("info/version", common, "Where the coordinator is"),
     Route("info/party/{party}", party, "A party that joined"),
-    Route("key/query", public_key, "A party's public key", {"party_id*": "number or text"}),
     Route("table/preview", preview, "First rows of a table", {**_TABLE, "limit": "number"}),
     Route("table/download", download, "A table as tar.gz", {**_TABLE, "head": "flag"}, gives=_FILE),
     Route("log/size", log_size, "How many lines a log has", _LOG),

@@ -1,0 +1,222 @@
+"""Privileges of parties, keys that were saved, and requests that are signed."""
+
+import json
+from collections.abc import Iterator
+from http.client import HTTPConnection
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import uuid1
+
+import pytest
+
+from coordinator.client import FlowError
+from coordinator.domain.ports import wall_clock
+from federation.fateflow.signing import Stamp, signature_of
+
+SOURCE = {"src_party_id": "9999", "src_role": "guest"}
+OWN = {"role": "guest", "party_id": 9999}
+OTHERS = {"role": "host", "party_id": 10000}
+
+
+@pytest.fixture
+def granted(live: Any) -> Iterator[Any]:
+    """Grants privileges to party 9999, and takes all back."""
+    yield lambda **names: live.client.ask("permission/grant", {"party_id": 9999, **names})
+    for kind in ("component", "dataset"):
+        live.client.call("permission/delete", {"party_id": 9999, kind: "*"})
+    for kind in ("role", "command", "component"):
+        live.client.call("permission/delete/privilege", {**SOURCE, f"privilege_{kind}": "all"})
+
+
+def query(live: Any) -> Any:
+    return live.client.ask("permission/query", {"party_id": "9999"})
+
+
+def test_a_party_has_what_it_was_granted_and_not_what_was_taken(live: Any, granted: Any) -> None:
+    granted(component="HeteroLR, reader", dataset=[{"namespace": "n", "name": "t"}])
+    assert query(live) == {
+        "component": ["heterolr", "reader"],
+        "dataset": [{"namespace": "n", "name": "t"}],
+    }
+    live.client.ask("permission/delete", {"party_id": 9999, "component": "reader"})
+    assert query(live)["component"] == ["heterolr"]
+    again = live.client.call("permission/delete", {"party_id": 9999, "component": "reader"})
+    assert again["retcode"] == 10
+    live.client.ask("permission/delete", {"party_id": 9999, "component": "*"})
+    assert query(live)["component"] == []
+
+
+def test_a_job_is_taken_only_if_all_its_components_were_granted(
+    live: Any, granted: Any, lr_dsl: Any, lr_conf: Any
+) -> None:
+    granted(component="reader,intersection")
+    with pytest.raises(FlowError, match=r"not granted component evaluation; component heterolr:"):
+        live.client.submit(lr_dsl, lr_conf)
+    granted(component="HeteroLR,Evaluation")
+    live.client.submit(lr_dsl, lr_conf)
+    live.client.ask("permission/delete", {"party_id": 9999, "component": "heterolr"})
+    granted(component="*")
+    live.client.submit(lr_dsl, lr_conf)
+
+
+def test_a_job_is_taken_only_if_all_its_tables_were_granted(
+    live: Any, granted: Any, lr_dsl: Any, lr_conf: Any
+) -> None:
+    granted(dataset=[{"namespace": "elsewhere", "name": "t"}])
+    with pytest.raises(FlowError, match=r"not granted dataset \S+/\S+"):
+        live.client.submit(lr_dsl, lr_conf)
+    granted(dataset="*")
+    live.client.submit(lr_dsl, lr_conf)
+
+
+def test_roles_and_commands_are_granted_to_one_role_of_a_party(
+    live: Any, granted: Any, lr_dsl: Any, lr_conf: Any
+) -> None:
+    old = "permission/grant/privilege"
+    live.client.ask(old, {**SOURCE, "privilege_role": "host", "privilege_command": "create"})
+    held = live.client.ask("permission/query/privilege", SOURCE)
+    assert (held["role"], held["command"], held["component"]) == (["host"], ["create"], [])
+    with pytest.raises(FlowError, match="not granted role arbiter; command run"):
+        live.client.submit(lr_dsl, lr_conf)
+    live.client.ask(old, {**SOURCE, "privilege_role": "all", "privilege_command": "all"})
+    held = live.client.ask("permission/query/privilege", SOURCE)
+    assert held["command"] == ["create", "run", "stop"]
+    live.client.submit(lr_dsl, lr_conf)
+    other = live.client.ask("permission/query/privilege", {**SOURCE, "src_role": "host"})
+    assert other["role"] == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"party_id": 31_337},
+        {"party_id": 31_337, "dataset": "n.t"},
+        {"party_id": 31_337, "dataset": [{"namespace": "n"}]},
+        {"component": "reader"},
+    ],
+)
+def test_a_grant_that_names_nothing_is_refused(live: Any, body: dict[str, Any]) -> None:
+    assert live.client.call("permission/grant", body)["retcode"] == 101
+
+
+def test_a_role_that_is_none_is_not_granted(live: Any) -> None:
+    body = {**SOURCE, "src_party_id": 31_337, "privilege_role": "gest"}
+    said = live.client.call("permission/grant/privilege", body)
+    assert said["retcode"] == 101
+    assert "guest, host, arbiter" in said["retmsg"]
+
+
+def test_a_key_is_the_saved_one_then_the_joined_one(live: Any) -> None:
+    party = {"party_id": 10000}
+    joined = live.client.ask("key/query", party)
+    assert bytes.fromhex(joined) == b"10000".rjust(32)
+    live.client.ask("key/public/save", {**party, "key": "a key"})
+    assert live.client.ask("key/query", party) == "a key"
+    live.client.ask("key/public/delete", party)
+    assert live.client.ask("key/query", party) == joined
+    assert live.client.call("key/public/delete", party)["retcode"] == 101
+
+
+class Signed:
+    """Posts as FATE's client does that has the key and secret of an app."""
+
+    def __init__(self, live: Any, party_id: str) -> None:
+        self._parts = urlsplit(live.url)
+        self._app = live.app_of(party_id)
+
+    def headers(self, path: str, body: bytes, **changes: str) -> dict[str, str]:
+        bare = Stamp(str(wall_clock()), str(uuid1()), self._app.app_key, "")
+        signature = signature_of(changes.get("secret", self._app.secret), bare, path, body)
+        return {
+            "TIMESTAMP": bare.timestamp,
+            "NONCE": bare.nonce,
+            "APP_KEY": bare.app_key,
+            "SIGNATURE": signature,
+            "Content-Type": "application/json",
+        }
+
+    def send(self, path: str, body: bytes, headers: dict[str, str]) -> dict[str, Any]:
+        connection = HTTPConnection(self._parts.hostname or "", self._parts.port, timeout=20)
+        connection.request("POST", path, body, headers)
+        answer = connection.getresponse()
+        content = answer.read()
+        connection.close()
+        if "octet-stream" in answer.headers["Content-Type"]:
+            return {"retcode": 0, "data": content}
+        said: dict[str, Any] = json.loads(content)
+        return said
+
+    def post(self, path: str, body: Any) -> dict[str, Any]:
+        content = json.dumps(body).encode()
+        return self.send(f"/v1/{path}", content, self.headers(f"/v1/{path}", content))
+
+
+@pytest.fixture
+def guest(live: Any) -> Signed:
+    return Signed(live, "9999")
+
+
+ROWS = [
+    "tracking/component/output/data",
+    "tracking/component/output/data/download",
+    "tracking/component/output/model",
+]
+
+
+@pytest.mark.parametrize("path", ROWS)
+def test_users_of_a_party_reach_its_rows_and_no_others(
+    guest: Signed, done_job: str, path: str
+) -> None:
+    asked = {"job_id": done_job, "component_name": "hetero_lr_0"}
+    assert guest.post(path, {**asked, **OWN})["retcode"] == 0
+    refused = guest.post(path, {**asked, **OTHERS})
+    assert (refused["retcode"], refused["data"]["code"]) == (108, "not_your_party")
+
+
+def test_names_of_another_partys_tables_are_no_rows(guest: Signed, done_job: str) -> None:
+    asked = {"job_id": done_job, "component_name": "hetero_lr_0", **OTHERS}
+    assert guest.post("tracking/component/output/data/table", asked)["retcode"] == 0
+
+
+def test_users_of_a_party_start_its_jobs_and_no_others(
+    live: Any, guest: Signed, lr_dsl: Any, lr_conf: Any
+) -> None:
+    body = {"job_dsl": lr_dsl, "job_runtime_conf": lr_conf}
+    assert guest.post("job/submit", body)["retcode"] == 0
+    refused = Signed(live, "10000").post("job/submit", body)
+    assert (refused["retcode"], refused["data"]["code"]) == (103, "not_your_party")
+
+
+def test_any_party_of_a_job_may_stop_it_and_no_other(live: Any, lr_dsl: Any, lr_conf: Any) -> None:
+    live.agents.busy.add("hetero_lr_0")
+    job_id = live.client.submit(lr_dsl, lr_conf).job_id
+    refused = Signed(live, "0").post("job/stop", {"job_id": job_id})
+    assert (refused["retcode"], refused["data"]["code"]) == (108, "not_your_party")
+    assert Signed(live, "10000").post("job/stop", {"job_id": job_id})["retcode"] == 0
+
+
+def test_users_of_a_party_upload_into_its_tables_alone(guest: Signed) -> None:
+    asked = {"namespace": "signed", "table_name": "t", "head": 1, "partition": 1, "file": "f.csv"}
+    own = guest.post("data/upload", {**asked, "party_id": 9999, "drop": 1})
+    assert own["retcode"] == 0
+    refused = guest.post("data/upload", {**asked, "party_id": 10000, "drop": 1})
+    assert refused["data"]["code"] == "not_your_party"
+
+
+def test_a_signed_request_counts_once(guest: Signed) -> None:
+    headers = guest.headers("/v1/version/get", b"{}")
+    said = [guest.send("/v1/version/get", b"{}", headers)["retcode"] for _ in range(2)]
+    assert said == [0, 109]
+
+
+def test_a_wrong_signature_is_refused_even_where_none_is_needed(live: Any, guest: Signed) -> None:
+    headers = guest.headers("/v1/version/get", b"{}", secret="another")
+    assert guest.send("/v1/version/get", b"{}", headers)["retcode"] == 109
+    assert live.client.call("version/get", {})["retcode"] == 0
+
+
+def test_the_query_of_a_path_is_signed(guest: Signed) -> None:
+    headers = guest.headers("/v1/version/get?a=1", b"{}")
+    assert guest.send("/v1/version/get?a=2", b"{}", headers)["retcode"] == 109
+    headers = guest.headers("/v1/version/get?a=1", b"{}")
+    assert guest.send("/v1/version/get?a=1", b"{}", headers)["retcode"] == 0
