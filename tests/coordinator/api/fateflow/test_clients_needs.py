@@ -2,6 +2,8 @@
 
 import http.client
 import json
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -57,24 +59,27 @@ def test_an_upload_names_its_table(live: Any) -> None:
     assert (taken["data"]["namespace"], taken["data"]["table_name"]) == ("exp", "named")
 
 
-def metrics(live: Any, job_id: str) -> Any:
-    return live.client.ask(
-        "tracking/component/metrics",
-        {"job_id": job_id, "component_name": "evaluation_0", **GUEST_SEAT},
-    )
+@pytest.fixture
+def alone(running_coordinator: Any, tmp_path: Path) -> Iterator[Any]:
+    """A coordinator that no other test asks."""
+    live = type(running_coordinator)(tmp_path)
+    live.start()
+    yield live
+    live.stop()
 
 
 @pytest.mark.parametrize("name", ["date", "model"])
 def test_metrics_of_a_day_are_forgotten_with_those_of_no_other(
-    live: Any, lr_dsl: Any, lr_conf: Any, name: str
+    alone: Any, lr_dsl: Any, lr_conf: Any, name: str
 ) -> None:
-    job = live.client.submit(lr_dsl, lr_conf)
-    assert live.client.wait(job, timeout_s=20) == "success"
+    job = alone.client.submit(lr_dsl, lr_conf)
+    assert alone.client.wait(job, timeout_s=20) == "success"
     forget = "tracking/component/metric/delete"
-    assert live.client.ask(forget, {name: "19990101"}) == "delete 0 records of metrics"
-    assert metrics(live, job.job_id)
-    live.client.ask(forget, {name: job.job_id[:8]})
-    assert metrics(live, job.job_id) == {}
+    assert alone.client.ask(forget, {name: "19990101"}) == "delete 0 records of metrics"
+    kept = {"job_id": job.job_id, "component_name": "evaluation_0", **GUEST_SEAT}
+    assert alone.client.ask("tracking/component/metrics", kept)
+    alone.client.ask(forget, {name: job.job_id[:8]})
+    assert alone.client.ask("tracking/component/metrics", kept) == {}
 
 
 @pytest.mark.parametrize("body", [{}, {"date": "today"}, {"model": "2026"}, {"date": ["20260101"]}])
@@ -110,3 +115,13 @@ def test_the_course_of_a_job_is_told_in_order_with_its_reasons() -> None:
         " failed: reader_0: 3 rows have a blank id (blank_ids)",
         "1970-01-01 00:00:08 job ended: failed",
     ]
+
+
+def test_the_data_view_without_a_seat_has_one_row_for_each_output_of_the_initiator(
+    live: Any, done_job: str
+) -> None:
+    rows = live.client.ask("job/data/view/query", {"job_id": done_job})
+    assert {(row["f_role"], row["f_party_id"]) for row in rows} == {("guest", "9999")}
+    assert len({row["f_component_name"] for row in rows}) == len(rows) > 1
+    hosts = live.client.ask("job/data/view/query", {"job_id": done_job, "role": "host"})
+    assert {row["f_role"] for row in hosts} == {"host"}
