@@ -8,6 +8,7 @@ import pytest
 
 from coordinator.client import FlowClient
 from examples.running import Standalone, standalone
+from tests.clients.fate_test_runs import Runs, counting_coordinator, in_background
 from tests.clients.flow import Flow, Trained
 from tests.clients.jobs import WAIT_S, training
 from tests.clients.recipes import FATE_CLIENT_1_5, FATE_CLIENT_1_11, FATE_TEST_1_6, boxed
@@ -21,6 +22,37 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.clients)
+    # What runs in the background is looked at last.
+    items.sort(key=_in_background)
+
+
+def _in_background(item: pytest.Item) -> bool:
+    return "runs" in getattr(item, "fixturenames", ())
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _begun_early(request: pytest.FixtureRequest) -> None:
+    if any(map(_in_background, request.session.items)):
+        request.getfixturevalue("runs")
+
+
+@pytest.fixture(scope="session")
+def counting() -> Iterator[FlowClient]:
+    """The coordinator that fate_test has for itself."""
+    with counting_coordinator() as running:
+        yield FlowClient(running.url)
+
+
+@pytest.fixture(scope="session")
+def runs(
+    installing: dict[str, Future[Path]],
+    counting: FlowClient,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Runs]:
+    """Runs of fate_test, going on in the background."""
+    work = tmp_path_factory.mktemp(FATE_TEST_1_6.name)
+    with in_background(work, counting, installing[FATE_TEST_1_6.name]) as begun:
+        yield begun
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,135 @@
+"""Runs of fate_test in the background, one after another."""
+
+import math
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from coordinator.client import FlowClient
+from examples.running import Standalone
+from tests.clients.jobs import WAIT_S, training
+from tests.clients.project import NAMESPACE, TABLES, Project, project
+from tests.clients.recipes import FATE_TEST_1_6, Box, boxed
+from tests.together.parts import upload_breast
+
+LIMIT_S = 300.0
+SAMPLED_ROUNDS = 10
+LONG_S = 15.0
+AUC = 0.975186
+"""Of five rounds of FATE's template on the breast rows."""
+
+
+@dataclass(slots=True)
+class Runs:
+    """What fate_test printed, by command.
+
+    Attributes:
+        counted: rows of the suite's tables after `data upload`.
+    """
+
+    said: dict[str, Future[str]] = field(default_factory=dict)
+    counted: list[int] = field(default_factory=list)
+
+    def __call__(self, command: str) -> str:
+        """What a command printed, once it has ended."""
+        return self.said[command].result()
+
+
+@contextmanager
+def counting_coordinator() -> Iterator[Standalone]:
+    """A coordinator that answers lists as FATE-Flow did before 1.8."""
+    with TemporaryDirectory(prefix="tripact-") as folder:
+        home = Path(folder)
+        (home / "coordinator.toml").write_text("old_lists = true\n")
+        running = Standalone(home)
+        running.start()
+        try:
+            yield running
+        finally:
+            running.stop()
+
+
+@contextmanager
+def in_background(work: Path, server: FlowClient, installed: Future[Path]) -> Iterator[Runs]:
+    """All runs, begun; each is there when it is asked for."""
+    runs, pool = Runs(), ThreadPoolExecutor(1)
+    made = _Runs(work, server, installed, runs)
+    commands: dict[str, Callable[[], str]] = {
+        "flow-test process": made.process,
+        "data upload": made.upload,
+        "data delete": made.delete,
+        "suite": made.suite,
+        "flow-test rest": lambda: made.flow_test("rest"),
+        "flow-test sdk": lambda: made.flow_test("sdk"),
+        "flow-test cli": lambda: made.flow_test("cli"),
+    }
+    for name, command in commands.items():
+        runs.said[name] = pool.submit(command)
+    try:
+        yield runs
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+@dataclass(slots=True)
+class _Runs:
+    work: Path
+    server: FlowClient
+    installed: Future[Path]
+    runs: Runs
+    box: Box | None = None
+
+    def process(self) -> str:
+        upload_breast(self.server)
+        return self._run("flow-test", "process", project=self._project("process", rounds=5))
+
+    def upload(self) -> str:
+        suite = self._project("suite", rounds=1)
+        said = self._run("data", "upload", *_of(suite), project=suite)
+        for table in TABLES.values():
+            body = {"namespace": NAMESPACE, "name": table}
+            self.runs.counted.append(self.server.ask("table/table_info", body)["count"])
+        return said
+
+    def delete(self) -> str:
+        suite = self._project("delete", rounds=1)
+        return self._run("data", "delete", *_of(suite), project=suite)
+
+    def suite(self) -> str:
+        made = self._project("jobs", rounds=1)
+        return self._run("suite", "-i", str(made.suite), project=made)
+
+    def flow_test(self, form: str) -> str:
+        said = self._run("flow-test", form, project=self._project(form, rounds=self._rounds()))
+        for status in ("running", "waiting"):
+            for row in self.server.ask("job/query", {"status": status, "role": "guest"}):
+                self.server.call("job/stop", {"job_id": row["f_job_id"]})
+        return said
+
+    def _rounds(self) -> int:
+        """So many that a training is still running five seconds after it was submitted."""
+        dsl, conf = training(SAMPLED_ROUNDS)
+        conf["component_parameters"]["common"]["hetero_lr_0"]["tol"] = 0
+        job = self.server.submit(dsl, conf)
+        assert self.server.wait(job, timeout_s=WAIT_S) == "success"
+        elapsed_s = self.server.job(job.job_id)["f_elapsed"] / 1000
+        return math.ceil(SAMPLED_ROUNDS * LONG_S / elapsed_s)
+
+    def _project(self, name: str, rounds: int) -> Project:
+        folder = self.work / name
+        folder.mkdir()
+        return project(folder, self.server.url.split("//")[1], rounds=rounds, auc=AUC)
+
+    def _run(self, *arguments: str, project: Project) -> str:
+        if self.box is None:
+            self.installed.result()
+            self.box = boxed(FATE_TEST_1_6, self.work)
+        options = ("-c", str(project.config), "-y")
+        return self.box.run("fate_test", *arguments, *options, limit_s=LIMIT_S)
+
+
+def _of(suite: Project) -> tuple[str, ...]:
+    return ("-i", str(suite.suite), "--suite-type", "testsuite")
