@@ -11,13 +11,13 @@ A peer lives in an environment of its own, under `$TRIPACT_PEERS` or `~/.cache/t
 import os
 import statistics
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from benchmarks.measure import Figure
+from benchmarks.peers import peer_python
 from federation.crypto import kernels
 from federation.crypto.kernels.choice import SWITCH
 
@@ -53,10 +53,8 @@ class Peer:
 @contextmanager
 def peer(library: str, scheme: str) -> Iterator[Peer | None]:
     """The running peer, or None with a line on stderr where it is not installed."""
-    home = Path(os.environ.get("TRIPACT_PEERS", Path.home() / ".cache" / "tripact-peers"))
-    python = home / _PLACES[library] / "bin" / "python"
-    if not python.exists():
-        sys.stderr.write(f"{library} is not at {python}; see benchmarks/he_peers.py\n")
+    python = peer_python(_PLACES[library], "he_peers.py")
+    if python is None:
         yield None
         return
     command = [str(python), str(_PROGRAM), library, scheme]

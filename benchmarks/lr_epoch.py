@@ -3,25 +3,31 @@
 The time of an epoch is the difference between a job of many epochs and one of one, so that keys,
 joins and predictions do not count. Weights are compared with the same recurrence in the clear.
 With FATE_EXAMPLES naming the folder of FATE's `examples/data`, its default_credit set is used;
-otherwise numbers of the same shape are made.
+otherwise numbers of the same shape are made. Peer: FATE's CoordinatedLR, see `fate_peer`.
 """
 
 import copy
 import csv
+import itertools
 import json
 import os
+import statistics
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks.fate_peer import Epoch, fate
+from benchmarks.fate_peer import runs as fate_runs
+from benchmarks.he_peers import counting_by
 from benchmarks.measure import Benchmark, Figure
 from coordinator.client import FlowClient
 from examples import pooled
 from examples.running import standalone
+from federation.crypto import kernels
 
 ROWS, GUEST_COLUMNS, HOST_COLUMNS = 30_000, 13, 10
 EPOCHS = 4
@@ -30,25 +36,47 @@ LIMIT_S = 1800.0
 STORY = Path(__file__).parent.parent / "examples" / "hetero_lr"
 
 
-def run() -> list[Figure]:
-    """Measure, and compare with the clear."""
-    with tables() as files, standalone() as running:
+def run(size: int) -> list[Figure]:
+    """Both paths, where there are two; the peer in turns with the first."""
+    paths = ["ifma", "portable"] if kernels.status().path == "ifma" else ["portable"]
+    with tables(size) as files, fate(files) as epoch_of_fate:
+        figures = measured(paths[0], files, epoch_of_fate)
+        for path in paths[1:]:
+            figures += measured(path, files, None)
+        return figures
+
+
+def measured(path: str, files: dict[str, Path], epoch_of_fate: Epoch | None) -> list[Figure]:
+    """Measure one path, and compare with the clear."""
+    one, many, weights, theirs = [], [], [], []
+    with counting_by(path), standalone() as running:
         client = FlowClient(running.url)
         for name, file in files.items():
             party = 9999 if name == "guest" else 10000
-            job = client.upload(file, namespace="credit", name=name, party_id=party)
-            client.wait(job, timeout_s=60)
-        one = [fit(client, 1)[0] for _ in range(RUNS)]
-        many, weights = zip(*(fit(client, EPOCHS) for _ in range(RUNS)), strict=True)
-        features, labels = pooled.read_joined(files["guest"], files["host"])
+            taken = client.upload(file, namespace="credit", name=name, party_id=party)
+            client.wait(taken, timeout_s=60)
+        for number in range(RUNS):
+            one.append(fit(client, 1)[0])
+            seconds, found = fit(client, EPOCHS)
+            many.append(seconds)
+            weights.append(found)
+            if epoch_of_fate is not None and number < fate_runs():
+                theirs.append(epoch_of_fate())
+    features, labels = pooled.read_joined(files["guest"], files["host"])
     clear = pooled.fit(features, labels, epochs=EPOCHS, learning_rate=0.15, alpha=0.01)
     epochs = [(long - short) / (EPOCHS - 1) for short, long in zip(one, many, strict=True)]
     away = [float(np.abs(np.array(found) - clear).max()) for found in weights]
-    return [
-        Figure.of("HeteroLR, one epoch over 30,000 rows x (13 + 10)", "s", epochs),
-        Figure.of("the same job of one epoch, training in all", "s", one),
-        Figure.of("largest weight difference to the clear", "", away, goal="at most 1e-5"),
+    what = f"HeteroLR, one epoch over {len(labels):,} rows x (13 + 10), {path}"
+    beside = {"fate": round(statistics.median(theirs), 2)} if theirs else {}
+    figures = [
+        Figure.of(what, "s", epochs, goal="", **beside),
+        Figure.of(f"{what}: a job of one epoch, training in all", "s", one),
+        Figure.of(f"{what}: weight difference to the clear", "", away, goal="at most 1e-4"),
     ]
+    if theirs:
+        ratios = [b / a for a, b in zip(epochs, theirs, strict=False)]
+        figures.append(Figure.of(f"{what}: times as fast as FATE", "x", ratios, goal="at least 30"))
+    return figures
 
 
 def fit(client: FlowClient, epochs: int) -> tuple[float, list[float]]:
@@ -80,25 +108,29 @@ def job(epochs: int) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 @contextmanager
-def tables() -> Iterator[dict[str, Path]]:
-    """The guest's and the host's CSV files."""
+def tables(rows: int) -> Iterator[dict[str, Path]]:
+    """The guest's and the host's CSV files, of at most so many rows."""
     folder = os.environ.get("FATE_EXAMPLES")
-    if folder:
-        yield {
-            role: Path(folder) / f"default_credit_hetero_{role}.csv" for role in ("guest", "host")
-        }
-        return
     with tempfile.TemporaryDirectory() as made:
-        draw = np.random.default_rng(1)
-        ids = np.arange(ROWS)
-        guest = draw.normal(size=(ROWS, GUEST_COLUMNS))
-        host = draw.normal(size=(ROWS, HOST_COLUMNS))
-        chance = 1 / (1 + np.exp(-(guest[:, 0] + host[:, 0] - 1.3)))
-        label = (draw.random(ROWS) < chance).astype(int)
-        files = {"guest": Path(made) / "guest.csv", "host": Path(made) / "host.csv"}
-        _write(files["guest"], ids, guest, label)
-        _write(files["host"], ids, host, None)
+        files = {role: Path(made) / f"{role}.csv" for role in ("guest", "host")}
+        if folder:
+            for role, file in files.items():
+                with (Path(folder) / f"default_credit_hetero_{role}.csv").open() as source:
+                    file.write_text("".join(itertools.islice(source, rows + 1)))
+        else:
+            _draw(files, rows)
         yield files
+
+
+def _draw(files: Mapping[str, Path], rows: int) -> None:
+    draw = np.random.default_rng(1)
+    ids = np.arange(rows)
+    guest = draw.normal(size=(rows, GUEST_COLUMNS))
+    host = draw.normal(size=(rows, HOST_COLUMNS))
+    chance = 1 / (1 + np.exp(-(guest[:, 0] + host[:, 0] - 1.3)))
+    label = (draw.random(rows) < chance).astype(int)
+    _write(files["guest"], ids, guest, label)
+    _write(files["host"], ids, host, None)
 
 
 def _write(file: Path, ids: np.ndarray[Any, Any], values: np.ndarray[Any, Any], label: Any) -> None:
@@ -111,4 +143,4 @@ def _write(file: Path, ids: np.ndarray[Any, Any], values: np.ndarray[Any, Any], 
             writer.writerow([*first, *(f"{value:.6f}" for value in row)])
 
 
-BENCHMARK = Benchmark("lr-epoch", "hetero LR over 30,000 rows, per epoch", run)
+BENCHMARK = Benchmark("lr-epoch", "hetero LR per epoch, beside FATE's", run, size=ROWS)

@@ -13,7 +13,7 @@ from federation.crypto.paillier import PaillierPrivateKey, PaillierPublicKey
 
 ITEMS = {"ifma": 1600, "portable": 200}
 DECRYPTED = {"ifma": 400, "portable": 20}
-GOALS = {"sf_heu": 3.0, "fate_utils": 30.0}
+GOALS = {"ifma": {"sf_heu": 3.0, "fate_utils": 30.0}, "portable": {"sf_heu": 0.67}}
 _DIGITS = 1024 / 7
 
 
@@ -44,7 +44,7 @@ def measured(path: str) -> list[Figure]:
                 "sf_heu": ("heu", "ZPaillier", "encrypt"),
                 "fate_utils": ("fate", "", "encrypt"),
             },
-            GOALS if path == "ifma" else {},
+            GOALS[path],
             **limits,
         )
         return figures + in_turns(
