@@ -5,6 +5,9 @@ The peer lives in an environment of its own, under `$TRIPACT_PEERS` or `~/.cache
 
     python3.11 -m venv ~/.cache/tripact-peers/spu
     ~/.cache/tripact-peers/spu/bin/pip install --pre spu==0.9.5
+
+`psi-ecdh` also compares the portable path with FATE's points, one core each, in the environment
+`fate-utils` (`pip install fate_utils`). `psi-big` is ours alone, ten million ids a side.
 """
 
 import json
@@ -25,9 +28,12 @@ from benchmarks.psi_party import SEATS
 
 RUNS = 5
 SIZE = 100_000
+BIG = 10_000_000
+_PORTABLE_IDS = 4_000
 _LIMIT_S = 900
 _FIRST_ID = 100_000_000
 _PEER_PROGRAM = Path(__file__).with_name("psi_peer_program.py")
+_POINTS_PROGRAM = Path(__file__).with_name("psi_points_program.py")
 
 
 def run(method: str, peers: Sequence[str], goals: dict[str, float], size: int) -> list[Figure]:
@@ -51,11 +57,57 @@ def run(method: str, peers: Sequence[str], goals: dict[str, float], size: int) -
     return figures_of(f"{method} PSI of {size:,} ids each", ours, theirs, goals)
 
 
+def run_ecdh(size: int) -> list[Figure]:
+    """On points: beside libpsi's, and the portable path beside FATE's points."""
+    figures = run("ecdh", ("ECDH-25519",), {"ECDH-25519": 0.7}, size)
+    return [*figures, *portable_figures()]
+
+
+def portable_figures() -> list[Figure]:
+    """CPU time that an id costs a party, without machine code of our own."""
+    fate = _peer_python("fate-utils")
+    ours: list[float] = []
+    theirs: list[float] = []
+    for _ in range(RUNS):
+        ours.append(_points_us(Path(sys.executable), "ours"))
+        theirs += [_points_us(fate, "fate")] if fate else []
+    what = "points of an id on the portable path, one core"
+    if not theirs:
+        return [Figure.of(what, "us", ours)]
+    figures = [Figure.of(what, "us", ours, fate_utils=round(statistics.median(theirs), 1))]
+    ratios = [b / a for a, b in zip(ours, theirs, strict=True)]
+    named = f"{what}: times as fast as FATE's"
+    return [*figures, Figure.of(named, "x", ratios, goal="at least 1.5")]
+
+
+def _points_us(python: Path, whose: str) -> float:
+    done = subprocess.run(
+        [str(python), str(_POINTS_PROGRAM), whose, str(_PORTABLE_IDS)],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=_LIMIT_S,
+        cwd=Path(__file__).parent.parent,
+        env=os.environ | {"TRIPACT_KERNELS": "portable", "PYTHONPATH": "."},
+    )
+    return float(done.stdout)
+
+
+def run_big(size: int) -> list[Figure]:
+    """Ours alone, once: how long, and how much memory both parties hold."""
+    with tempfile.TemporaryDirectory() as folder:
+        write_ids(Path(folder), size)
+        ours = [run_ours("oprf", Path(folder), size)]
+    return figures_of(f"oprf PSI of {size:,} ids each", ours, {}, {}, memory="at most 8000")
+
+
 def figures_of(
     what: str,
     ours: Sequence[dict[str, Any]],
     theirs: dict[str, list[float]],
     goals: dict[str, float],
+    *,
+    memory: str = "",
 ) -> list[Figure]:
     """Wall time beside the peers', the ratios, and what ours took besides."""
     walls = [one["wall_s"] for one in ours]
@@ -71,7 +123,8 @@ def figures_of(
         ("memory_bytes", "most memory of both parties", "MB", 1e-6),
     ):
         samples = [one[fact] * scale for one in ours]
-        figures.append(Figure.of(f"{what}: {name}", unit, samples))
+        goal = memory if fact == "memory_bytes" else ""
+        figures.append(Figure.of(f"{what}: {name}", unit, samples, goal=goal))
     return figures
 
 
@@ -149,13 +202,13 @@ def run_peer(python: Path | None, protocol: str, folder: str, size: int) -> floa
     return float(said["wall_s"])
 
 
-def _peer_python() -> Path | None:
-    """The peer's interpreter, or None with a line on stderr where it is not installed."""
+def _peer_python(name: str = "spu") -> Path | None:
+    """A peer's interpreter, or None with a line on stderr where it is not installed."""
     home = Path(os.environ.get("TRIPACT_PEERS", Path.home() / ".cache" / "tripact-peers"))
-    python = home / "spu" / "bin" / "python"
+    python = home / name / "bin" / "python"
     if python.exists():
         return python
-    sys.stderr.write(f"SecretFlow's libpsi is not at {python}; see benchmarks/psi.py\n")
+    sys.stderr.write(f"the peer {name} is not at {python}; see benchmarks/psi.py\n")
     return None
 
 
@@ -167,7 +220,8 @@ FAST = Benchmark(
 )
 ECDH = Benchmark(
     "psi-ecdh",
-    "PSI on Curve25519 beside SecretFlow's",
-    partial(run, "ecdh", ("ECDH-25519",), {"ECDH-25519": 0.7}),
+    "PSI on Curve25519 beside SecretFlow's; the portable path beside FATE's points",
+    run_ecdh,
     size=SIZE,
 )
+LARGE = Benchmark("psi-big", "PSI of ten million ids a side: time and memory", run_big, size=BIG)
