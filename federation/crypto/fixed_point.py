@@ -52,10 +52,12 @@ def to_fixed(values: NDArray[Any], precision: int, limit: int) -> NDArray[Any]:
         fixed = _from_whole(values, precision)
     else:
         raise TypeError(f"numbers are needed, not an array of {values.dtype}")
-    if limit < (1 << _EXACT_BITS) or fixed.dtype == object:
+    if fixed.dtype == object:
         beyond = sum(abs(v) >= limit for v in fixed.ravel().tolist())
-        if beyond:
-            raise FixedPointOverflow(beyond)
+    else:
+        beyond = int(np.count_nonzero(np.abs(fixed) >= min(limit, 1 << _EXACT_BITS)))
+    if beyond:
+        raise FixedPointOverflow(beyond)
     return fixed
 
 

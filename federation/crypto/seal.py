@@ -32,6 +32,8 @@ HALF = 1 << (PLAIN_BITS - 1)
 
 _MOST_BYTES = 2 * DEGREE * 8 * len(PRIME_BITS) + 4096
 _SIZE_AT, _SIZE_BYTES = 8, 8
+_HEXADECIMAL = np.frombuffer(b"0123456789ABCDEF", dtype=np.uint8)
+_PLACES = -(-PLAIN_BITS // 4)
 
 Coefficients = NDArray[np.int64]
 Thing = Any
@@ -61,7 +63,8 @@ class Seal:
         self.levels = [self.context.first_context_data()]
         while following := self.levels[-1].next_context_data():
             self.levels.append(following)
-        self._powers = [f"x^{power} + " for power in range(DEGREE - 1, 0, -1)] + [""]
+        powers = "".join(f"x^{power:04d} + " for power in range(DEGREE - 1, -1, -1))
+        self._powers = np.frombuffer(powers.encode(), dtype=np.uint8).reshape(DEGREE, -1)
 
     @cached_property
     def level_ids(self) -> list[Sequence[int]]:
@@ -74,10 +77,16 @@ class Seal:
 
     def polynomial(self, coefficients: Coefficients) -> Thing:
         """The plaintext with these coefficients, lowest first, at most 8192 of them."""
-        numbers = (coefficients & np.int64((1 << PLAIN_BITS) - 1))[::-1].tolist()
-        powers = self._powers[DEGREE - len(numbers) :]
-        terms = [f"{n:X}{power}" for n, power in zip(numbers, powers, strict=True) if n]
-        return self.library.Plaintext("".join(terms).removesuffix(" + ") or "0")
+        numbers = (coefficients & np.int64((1 << PLAIN_BITS) - 1))[::-1].astype(np.uint64)
+        if not numbers.any():
+            return self.library.Plaintext("0")
+        # SEAL reads polynomials as text, with hexadecimal coefficients; all terms are as long.
+        text = np.empty((len(numbers), _PLACES + self._powers.shape[1]), dtype=np.uint8)
+        shifts = np.arange(4 * (_PLACES - 1), -1, -4).astype(np.uint64)
+        nibbles = (numbers[:, np.newaxis] >> shifts) & np.uint64(15)
+        text[:, :_PLACES] = _HEXADECIMAL[nibbles.astype(np.intp)]
+        text[:, _PLACES:] = self._powers[DEGREE - len(numbers) :]
+        return self.library.Plaintext(text.tobytes().decode().removesuffix(" + "))
 
     def coefficients(self, plaintext: Thing, count: int) -> Coefficients:
         """The first `count` coefficients, signed."""
