@@ -35,6 +35,7 @@ from coordinator.api.keys import (
     TABLES,
     TAGS,
     TRACKING,
+    TRANSFERS,
 )
 from coordinator.api.signed import signing
 from coordinator.dispatch.agents import LinkedAgents
@@ -56,6 +57,7 @@ from coordinator.domain.table_state import TableState
 from coordinator.domain.tables import Tables
 from coordinator.domain.tags import Tags
 from coordinator.domain.tracking import Tracking
+from coordinator.domain.transfer import Transfers
 from coordinator.settings import Settings
 from coordinator.store import SqlStore, open_store
 from federation.errors import AddressTaken, DatabaseAway, HomeInUse
@@ -173,6 +175,7 @@ class Coordinator:
         )
         app[JOBS], app[PARTIES] = jobs, parties
         app[MODELS] = Models(store, agents, now_ms, jobs.next_id)
+        app[TRANSFERS] = Transfers(store, agents, now_ms, app[MODELS], jobs.next_id)
         app[SERVING] = Serving(store, agents, now_ms, jobs, app[MODELS])
         app[TAGS] = Tags(store, now_ms)
         app[TRACKING], app[TABLES] = Tracking(store, asked), Tables(store, asked)

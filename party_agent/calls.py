@@ -14,12 +14,12 @@
 | `serving_bind` {service_id, model_id, model_version} | nothing |
 | `infer` {batch, body} | FATE-Serving's answer, where the policy lets the coordinator ask |
 
-Those that change tables are in `table_calls.py`. Rows, models, logs and ledgers are shown, and
-uploads taken, as far as the policy allows.
+Those that change tables are in `table_calls.py`, those about models in `model_calls.py`. Rows,
+models, logs and ledgers are shown, and uploads taken, as far as the policy allows.
 """
 
 import tempfile
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,7 @@ from party_agent import logs
 from party_agent.attempt import Attempt
 from party_agent.audit import Audit
 from party_agent.home import Home
+from party_agent.model_calls import Method, ModelCalls
 from party_agent.models import ModelName, Models
 from party_agent.plain import json_like
 from party_agent.policy import Ask, Rules
@@ -125,9 +126,6 @@ class Desk:
     changes: TableCalls
 
 
-Method = Callable[[dict[str, Any], Stream], Awaitable[Any]]
-
-
 class Calls:
     """Questions under way."""
 
@@ -151,6 +149,7 @@ class Calls:
             "serving_ready": self._serving_ready,
             "serving_bind": self._serving_bind,
             "infer": self._infer,
+            **ModelCalls(desk.home, desk.rules).methods,
         }
 
     def take(self, frame: Frame) -> None:

@@ -18,6 +18,7 @@ from typing import Any
 
 from federation.components.component import Model
 from federation.errors import (
+    BadRequest,
     CheckpointNotFound,
     MalformedMessage,
     ModelNotFound,
@@ -92,6 +93,36 @@ class Models:
             raise ModelNotFound(name.model_id, name.model_version)
         return model
 
+    def file_of(self, name: ModelName) -> Path:
+        """The file that holds a model.
+
+        Raises:
+            ModelNotFound: there is none.
+        """
+        path = self._path(name)
+        if not path.is_file():
+            raise ModelNotFound(name.model_id, name.model_version)
+        return path
+
+    def check(self, name: ModelName, content: bytes) -> Model:
+        """The model that the bytes of such a file hold.
+
+        Raises:
+            BadRequest: they are no model.
+        """
+        try:
+            return _model_of(decode(content, _LIMITS))
+        except (MalformedMessage, KeyError, TypeError):
+            raise BadRequest(f"the file of {_shown(name)} is no model") from None
+
+    def take_in(self, name: ModelName, content: bytes) -> Saved:
+        """Keep a model from the bytes of such a file, in place of one of that name.
+
+        Raises:
+            BadRequest: they are no model.
+        """
+        return self.save(name, self.check(name, content))
+
     # --- checkpoints -----------------------------------------------------------------------------
 
     def save_checkpoint(self, name: ModelName, index: int, step_name: str, model: Model) -> Saved:
@@ -125,6 +156,10 @@ class Models:
                 if said is not None:
                     return step, _model_of(said)
         raise CheckpointNotFound(name.component, step_name if index is None else str(index))
+
+    def checkpoint_file(self, name: ModelName, step: Step) -> Path:
+        """The file that holds a checkpoint."""
+        return self._checkpoints(name) / str(step.index)
 
     def drop_checkpoints(self, name: ModelName) -> None:
         """Forget all of a training's steps; none is fine."""

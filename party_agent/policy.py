@@ -29,6 +29,7 @@ and every other party of the job; a `refuse` fits as soon as one of them is name
 | `model` | what a component learned is shown through the coordinator |
 | `log` | the log of a job, and the ledger of what left here, are shown through the coordinator |
 | `infer` | online predictions are asked, and answered, through the coordinator |
+| `import` | a model that was made elsewhere is kept here |
 
 This party's own users, who come through its gateway, are not asked about here.
 
@@ -51,7 +52,7 @@ from federation.components.params import nearest
 from federation.errors import InvalidPolicy, PolicyRefused, Problem
 from party_agent.home import write_atomically
 
-What = Literal["job", "upload", "read", "model", "log", "infer"]
+What = Literal["job", "upload", "read", "model", "log", "infer", "import"]
 Word = Literal["allow", "refuse"]
 
 
@@ -119,6 +120,8 @@ class Ask:
             return f"showing what {self.component} of model {models} learned to the coordinator"
         if self.what == "log":
             return "showing the log and the ledger of a job to the coordinator"
+        if self.what == "import":
+            return f"keeping model {models} of an archive as {self.role}"
         if self.what == "infer":
             return "an online prediction asked through the coordinator"
         reading = f" reading {tables}" if self.tables else ""

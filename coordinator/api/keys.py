@@ -13,10 +13,12 @@ from coordinator.domain.table_state import TableState
 from coordinator.domain.tables import Tables
 from coordinator.domain.tags import Tags
 from coordinator.domain.tracking import Tracking
+from coordinator.domain.transfer import Transfers
 
 JOBS: web.AppKey[Jobs] = web.AppKey("jobs", Jobs)
 TRACKING: web.AppKey[Tracking] = web.AppKey("tracking", Tracking)
 MODELS: web.AppKey[Models] = web.AppKey("models", Models)
+TRANSFERS: web.AppKey[Transfers] = web.AppKey("transfers", Transfers)
 SERVING: web.AppKey[Serving] = web.AppKey("serving", Serving)
 TABLES: web.AppKey[Tables] = web.AppKey("tables", Tables)
 TAGS: web.AppKey[Tags] = web.AppKey("tags", Tags)

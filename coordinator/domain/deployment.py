@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from coordinator.domain.ports import Agents, Clock, Store, Tx
-from coordinator.domain.records import Deployment, Job, JobFilter, OutputModel
+from coordinator.domain.records import Deployment, Job, JobFilter, OutputModel, Training
 from federation.errors import Conflict, ModelNotDeployed, ModelNotFound
 from federation.spec.conf import read_version
 from federation.spec.documents import JsonObject
 from federation.spec.findings import Findings
+from federation.spec.job import read_job
 from federation.spec.party import Party
 from federation.spec.predict import check_deployed, deduce, deploy
 from federation.spec.predict_conf import conf_template
@@ -140,6 +141,11 @@ class Models:
             wanted = JobFilter(kind="train", status=(Status.SUCCESS,), model_id=model_id)
             jobs = {job.model_version: job for job in await view.jobs.search(wanted)}
             deployed = await view.models.deployments()
+            jobs |= {
+                training.model_version: job_of(training)
+                for training in await view.models.trainings()
+                if model_id in (None, training.model_id)
+            }
         found = [Trained(job) for job in jobs.values()]
         found += [Trained(jobs[d.train_version], d) for d in deployed if d.train_version in jobs]
         fitting = [t for t in found if model_version in (None, t.model_version)]
@@ -180,7 +186,7 @@ async def trained(view: Tx, model_id: str | None, model_version: str) -> Trained
     """
     deployed = await view.models.deployment(model_version)
     version = deployed.train_version if deployed else model_version
-    job = await view.jobs.find(version)
+    job = await _training(view, version)
     if job is None or job.kind != "train" or model_id not in (None, job.model_id):
         raise ModelNotFound(model_id or "", model_version)
     if job.status is not Status.SUCCESS:
@@ -198,7 +204,38 @@ async def training_of(view: Tx, job: Job) -> Job:
         return job
     deployed = await view.models.deployment(job.model_version)
     version = deployed.train_version if deployed else job.model_version
-    return await view.jobs.find(version) or job
+    return await _training(view, version) or job
+
+
+async def _training(view: Tx, version: str) -> Job | None:
+    """The job of that id, run here or elsewhere."""
+    job = await view.jobs.find(version)
+    if job is not None:
+        return job
+    training = await view.models.training(version)
+    return None if training is None else job_of(training)
+
+
+def job_of(training: Training) -> Job:
+    """A training that was not run here, as the job it was."""
+    conf = read_job(training.dsl, training.conf).conf
+    return Job(
+        job_id=training.model_version,
+        kind="train",
+        dsl=training.dsl,
+        conf=training.conf,
+        roles=conf.roles,
+        initiator=conf.initiator,
+        model_id=training.model_id,
+        model_version=training.model_version,
+        status=Status.SUCCESS,
+        epoch=0,
+        progress=100,
+        description=training.description,
+        created_ms=training.created_ms,
+        updated_ms=training.ended_ms,
+        ended_ms=training.ended_ms,
+    )
 
 
 def predict_dsl(model: Trained, agents: Agents) -> JsonObject:

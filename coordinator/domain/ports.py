@@ -19,6 +19,7 @@ from coordinator.domain.records import (
     JobEvent,
     JobFilter,
     MetricSet,
+    ModelSeat,
     OutputModel,
     OutputTable,
     PartyRecord,
@@ -29,6 +30,7 @@ from coordinator.domain.records import (
     Tag,
     Task,
     TaskFilter,
+    Training,
 )
 from coordinator.domain.state import Changes, JobPlan, JobState, Outgoing
 from federation.spec.catalogue import Catalogue, ModuleDecl
@@ -230,6 +232,21 @@ class ModelRows(Protocol):
 
     async def deployments(self, train_version: str | None = None) -> list[Deployment]:
         """Deployed versions (of one training), newest first."""
+
+    async def add_training(self, training: Training) -> None:
+        """Keep a training that was not run here."""
+
+    async def training(self, model_version: str) -> Training | None:
+        """The training of that name that was not run here."""
+
+    async def trainings(self) -> list[Training]:
+        """All that were not run here, newest first."""
+
+    async def set_seat(self, seat: ModelSeat) -> None:
+        """Keep how a seat came to a model."""
+
+    async def seats(self, model_version: str) -> list[ModelSeat]:
+        """Seats that came to a model otherwise than by training here."""
 
     async def bind(self, service: Service) -> None:
         """Keep what answers under a name, in place of what did."""

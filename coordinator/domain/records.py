@@ -208,6 +208,41 @@ class Deployment:
 
 
 @dataclass(frozen=True, slots=True)
+class Training:
+    """A training that was not run here: its documents came with an archive, or were migrated.
+
+    Attributes:
+        model_version: the job id it had.
+    """
+
+    model_id: str
+    model_version: str
+    dsl: Mapping[str, Any]
+    conf: Mapping[str, Any]
+    created_ms: int
+    ended_ms: int
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSeat:
+    """How a seat came to a model that was not trained here.
+
+    Attributes:
+        holder: the party whose agent has the files; after a migration still the old one.
+        origin: `imported` or `migrated`.
+    """
+
+    model_version: str
+    role: Role
+    party_id: str
+    holder: str
+    origin: str
+    sha256: str
+    created_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Service:
     """A name under which a loaded model answers.
 

@@ -1,12 +1,14 @@
 """Model versions that were deployed, and the names under which some answer."""
 
+from dataclasses import asdict
 from typing import Any
 
 import sqlalchemy as sa
 
-from coordinator.domain.records import Deployment, Service
-from coordinator.store.schema import deployments, services
+from coordinator.domain.records import Deployment, ModelSeat, Service, Training
+from coordinator.store.schema import deployments, model_seats, services, trainings
 from coordinator.store.transaction import Transaction
+from federation.spec.party import Role
 
 
 class SqlModels:
@@ -36,6 +38,41 @@ class SqlModels:
         if train_version is None:
             return await self._deployments()
         return await self._deployments(deployments.c.train_version == train_version)
+
+    async def add_training(self, training: Training) -> None:
+        """Keep a training that was not run here."""
+        await self._tx.run(sa.insert(trainings), asdict(training))
+
+    async def training(self, model_version: str) -> Training | None:
+        """The training of that name that was not run here."""
+        found = await self._trainings(trainings.c.model_version == model_version)
+        return found[0] if found else None
+
+    async def trainings(self) -> list[Training]:
+        """All that were not run here, newest first."""
+        return await self._trainings()
+
+    async def _trainings(self, *conditions: sa.ColumnElement[bool]) -> list[Training]:
+        query = sa.select(trainings).where(*conditions)
+        found = await self._tx.run(query.order_by(trainings.c.model_version.desc()))
+        return [Training(**row._mapping) for row in found]
+
+    async def set_seat(self, seat: ModelSeat) -> None:
+        """Keep how a seat came to a model."""
+        old = (
+            sa.delete(model_seats)
+            .where(model_seats.c.model_version == seat.model_version)
+            .where(model_seats.c.role == seat.role.value)
+            .where(model_seats.c.party_id == seat.party_id)
+        )
+        await self._tx.run(old)
+        await self._tx.run(sa.insert(model_seats), asdict(seat) | {"role": seat.role.value})
+
+    async def seats(self, model_version: str) -> list[ModelSeat]:
+        """Seats that came to a model otherwise than by training here."""
+        query = sa.select(model_seats).where(model_seats.c.model_version == model_version)
+        found = await self._tx.run(query.order_by(model_seats.c.role, model_seats.c.party_id))
+        return [ModelSeat(**{**row._mapping, "role": Role(row.role)}) for row in found]
 
     async def bind(self, service: Service) -> None:
         """Keep what answers under a name, in place of what did."""

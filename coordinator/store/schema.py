@@ -254,6 +254,30 @@ tables = sa.Table(
     sa.Index(None, "namespace", "name"),
 )
 
+trainings = sa.Table(
+    "trainings",
+    METADATA,
+    sa.Column("model_version", Name, primary_key=True),
+    sa.Column("model_id", Name, nullable=False),
+    sa.Column("dsl", Json, nullable=False),
+    sa.Column("conf", Json, nullable=False),
+    sa.Column("description", Name, nullable=False),
+    sa.Column("created_ms", sa.BigInteger, nullable=False),
+    sa.Column("ended_ms", sa.BigInteger, nullable=False),
+)
+
+model_seats = sa.Table(
+    "model_seats",
+    METADATA,
+    sa.Column("model_version", Name, primary_key=True),
+    sa.Column("role", sa.Text, primary_key=True),
+    sa.Column("party_id", Name, primary_key=True),
+    sa.Column("holder", Name, nullable=False),
+    sa.Column("origin", sa.Text, nullable=False),
+    sa.Column("sha256", sa.Text, nullable=False),
+    sa.Column("created_ms", sa.BigInteger, nullable=False),
+)
+
 services = sa.Table(
     "services",
     METADATA,

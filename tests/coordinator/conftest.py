@@ -27,6 +27,7 @@ from coordinator.api.keys import (
     TABLES,
     TAGS,
     TRACKING,
+    TRANSFERS,
 )
 from coordinator.api.signed import signing
 from coordinator.client import FlowClient
@@ -43,6 +44,7 @@ from coordinator.domain.table_state import TableState
 from coordinator.domain.tables import Tables
 from coordinator.domain.tags import Tags
 from coordinator.domain.tracking import Tracking
+from coordinator.domain.transfer import Transfers
 from coordinator.store import SqlStore, open_store
 from federation.errors import PartyNotConnected
 from federation.spec.catalogue import Catalogue, ModuleDecl, Slot, by_module
@@ -415,6 +417,7 @@ class LiveCoordinator:
         app[JOBS] = self.agents.jobs = Jobs(store, asked, wall_clock)
         app[TRACKING], app[TABLES] = Tracking(store, asked), Tables(store, asked)
         app[MODELS] = Models(store, self.agents, wall_clock, self.agents.jobs.next_id)
+        app[TRANSFERS] = Transfers(store, self.agents, wall_clock, app[MODELS], app[JOBS].next_id)
         app[SERVING] = Serving(store, self.agents, wall_clock, app[JOBS], app[MODELS])
         app[TAGS] = Tags(store, wall_clock)
         app[TABLE_FILES] = TableFiles(store, asked, wall_clock, app[JOBS], app[TABLES])

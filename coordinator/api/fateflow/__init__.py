@@ -5,6 +5,7 @@ from aiohttp import web
 from coordinator.api.dialect import Dialect
 from coordinator.api.fateflow import (
     routes_access,
+    routes_archives,
     routes_data,
     routes_graph,
     routes_job,
@@ -44,6 +45,7 @@ DIALECT = Dialect(
         *routes_tracking.ROUTES,
         *routes_graph.ROUTES,
         *routes_model.ROUTES,
+        *routes_archives.ROUTES,
         *routes_serving.ROUTES,
         *routes_tags.ROUTES,
         *routes_access.ROUTES,

@@ -8,7 +8,7 @@ from coordinator.api.dialect import Route
 from coordinator.api.fateflow.documents import document_of, document_or_file, http_no, names_of
 from coordinator.api.fateflow.filters import seats_shown
 from coordinator.api.fateflow.rows import date_of, roles_shown
-from coordinator.api.keys import MODELS
+from coordinator.api.keys import MODELS, SERVING, TRANSFERS
 from coordinator.domain.deployment import Trained
 from coordinator.domain.records import OutputModel
 from federation.errors import ModelNotDeployed, ModelNotFound
@@ -93,8 +93,15 @@ async def query(request: web.Request) -> web.Response:
     rows = []
     for model in await request.app[MODELS].find(**wanted):
         parts = await request.app[MODELS].parts(model)
+        origins = {(o.role, o.party_id): o for o in await request.app[TRANSFERS].origins(model)}
+        loaded = await request.app[SERVING].times_loaded(model.model_version)
         for seat in seats_shown(model.train, role, party):
-            row = model_row(model, seat, parts)
+            origin = origins.get((seat.role, seat.party_id))
+            row = model_row(model, seat, parts) | {
+                "f_loaded_times": loaded,
+                "f_imported": int(origin is not None),
+                "f_archive_sha256": origin.sha256 if origin else "",
+            }
             kept = {name: row[name] for name in row if name.removeprefix("f_") in filters}
             rows.append(kept or row)
     if not rows:
@@ -140,8 +147,6 @@ def model_row(model: Trained, seat: Party, parts: list[OutputModel]) -> dict[str
         "f_initiator_role": train.initiator.role.value,
         "f_initiator_party_id": train.initiator.party_id,
         "f_size": sum(part.size_bytes for part in mine),
-        "f_loaded_times": 0,
-        "f_imported": 0,
         "f_description": train.description,
         "f_create_time": created_ms,
         "f_create_date": date_of(created_ms),

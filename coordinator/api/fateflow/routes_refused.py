@@ -9,27 +9,20 @@ from coordinator.api.dialect import Handler, Route
 from federation.errors import NotFound
 from federation.fateflow.envelope import Retcode
 
-_SERVING = "online serving is not offered: submit a predict job with the deployed version"
+_SERVING = (
+    "models are deployed to no other server: model/load and model/bind answer online here, and "
+    "model/export has the files that model/homo/convert makes"
+)
 _AT_THE_PARTY = "models stay at the parties that trained them; they are not moved or rebuilt here"
-_NO_CHECKPOINTS = "no checkpoints are kept: a model is stored once, when its component has ended"
 _ONE_PROVIDER = "components come with the parties' agents; none can be registered"
 
 REFUSED = {
     "component/hetero/merge": _AT_THE_PARTY,
     "component/woe_array/extract": _AT_THE_PARTY,
     "component/woe_array/merge": _AT_THE_PARTY,
-    "checkpoint/get": _NO_CHECKPOINTS,
-    "checkpoint/list": _NO_CHECKPOINTS,
     "info/eggroll": "there is no Eggroll: parties compute in processes of their agents",
     "info/fateboard": "there is no FATEBoard; jobs are followed with flow-client",
-    "model/archive/packaging": _AT_THE_PARTY,
-    "model/export": _AT_THE_PARTY,
-    "model/homo/convert": _AT_THE_PARTY,
     "model/homo/deploy": _SERVING,
-    "model/import": _AT_THE_PARTY,
-    "model/migrate": _AT_THE_PARTY,
-    "model/restore": _AT_THE_PARTY,
-    "model/store": _AT_THE_PARTY,
     "provider/register": _ONE_PROVIDER,
     "provider/registry/get": _ONE_PROVIDER,
     "provider/update": _ONE_PROVIDER,
@@ -38,10 +31,6 @@ REFUSED = {
     "service/registry": "there is no registry of services",
 }
 """Path -> why not, and what to do instead."""
-
-
-FILES = frozenset({"model/export"})
-"""What a client would write to its disk, were it offered."""
 
 
 class NotOffered(NotFound):
@@ -61,11 +50,6 @@ def _refusing(sentence: str) -> Handler:
 
 
 ROUTES = tuple(
-    Route(
-        path,
-        _refusing(sentence),
-        f"Not offered: {sentence}",
-        gives="application/octet-stream" if path in FILES else "application/json",
-    )
+    Route(path, _refusing(sentence), f"Not offered: {sentence}")
     for path, sentence in REFUSED.items()
 )
