@@ -4,7 +4,8 @@
                  quantile_pr, psi
     multi        accuracy, precision, recall; each class against the rest if asked
     regression   squared, absolute and median errors, explained variance, r2
-    clustering   Jaccard, Fowlkes-Mallows, adjusted Rand, contingency matrix
+    clustering   Jaccard, Fowlkes-Mallows, adjusted Rand, contingency matrix; at the arbiter of the
+                 clustering, if asked, Davies-Bouldin index and distance measure
 
 The formulas stand in the modules beside this one. Nothing is sent to another party: a guest of a
 vertical job, or each client of a horizontal one, measures its own predictions; a party without
@@ -20,7 +21,8 @@ from pydantic import Field, ValidationInfo, WithJsonSchema, field_validator
 from federation.channel import Channel
 from federation.components.component import Component, Report, Result
 from federation.components.params import Params, choice
-from federation.components.statistics.metric_sets import Measured, measure
+from federation.components.statistics.distances import read_clusters
+from federation.components.statistics.metric_sets import Measured, measure, measure_clusters
 from federation.components.statistics.metrics import KNOWN_NAMES, EvalType, metrics_for
 from federation.components.statistics.predictions import read_predictions
 from federation.components.statistics.values import Asked
@@ -50,7 +52,7 @@ class EvaluateParams(Params):
         None, description="names or aliases; none means all of the eval_type"
     )
     run_clustering_arbiter_metric: bool = Field(
-        False, description="clustering: true is refused, since no component gives the distances"
+        False, description="clustering: the arbiter measures distances between clusters"
     )
     unfold_multi_result: bool = Field(
         False, description="multi: also measure each class against the rest"
@@ -62,13 +64,6 @@ class EvaluateParams(Params):
         if "eval_type" in info.data:
             metrics_for(EvalType(info.data["eval_type"]), names)
         return names
-
-    @field_validator("run_clustering_arbiter_metric")
-    @classmethod
-    def _no_distances(cls, wanted: bool, info: ValidationInfo) -> bool:
-        if wanted and info.data.get("eval_type") == "clustering":
-            raise ValueError("needs distances between clusters, which no component gives; leave it")
-        return wanted
 
     @property
     def asked(self) -> Asked:
@@ -93,16 +88,34 @@ async def guest(ch: Channel, p: EvaluateParams, data: tuple[Table, ...], report:
     return _reported(data, p, report)
 
 
-@evaluation.on(HOST, ARBITER)
-async def other(ch: Channel, p: EvaluateParams, data: tuple[Table, ...], report: Report) -> Result:
+@evaluation.on(HOST)
+async def host(ch: Channel, p: EvaluateParams, data: tuple[Table, ...], report: Report) -> Result:
     """Measure what predictions there are: a host has some only where each party predicts alone."""
-    own = tuple(table for table in data if table.schema.kind is TableKind.PREDICTIONS)
-    return _reported(own, p, report)
+    return _reported(_predictions(data), p, report)
+
+
+@evaluation.on(ARBITER)
+async def arbiter(
+    ch: Channel, p: EvaluateParams, data: tuple[Table, ...], report: Report
+) -> Result:
+    """Measure the clusters that only the arbiter knows, if asked, else what predictions it has."""
+    if p.eval_type != EvalType.CLUSTERING:
+        return _reported(_predictions(data), p, report)
+    if not p.run_clustering_arbiter_metric:
+        return Result(summary={})
+    return _told(measure_clusters(read_clusters(data), p.asked), report)
+
+
+def _predictions(tables: tuple[Table, ...]) -> tuple[Table, ...]:
+    return tuple(table for table in tables if table.schema.kind is TableKind.PREDICTIONS)
 
 
 def _reported(tables: tuple[Table, ...], p: EvaluateParams, report: Report) -> Result:
     asked = p.asked
-    measured = measure(read_predictions(tables, asked.eval_type), asked)
+    return _told(measure(read_predictions(tables, asked.eval_type), asked), report)
+
+
+def _told(measured: Measured, report: Report) -> Result:
     for one in measured.sets:
         report.metric(one.namespace, one.name, one.metric_type, list(one.data), **one.meta)
     for line in _lines(measured):

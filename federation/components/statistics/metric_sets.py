@@ -18,6 +18,7 @@ import numpy.typing as npt
 from federation.components.statistics import binary
 from federation.components.statistics.binary import STEPS, Curve, Scored
 from federation.components.statistics.clustering import Contingency
+from federation.components.statistics.distances import Clusters
 from federation.components.statistics.metrics import BINARY_METRICS, DIGITS, EvalType, single
 from federation.components.statistics.multi import Agreement
 from federation.components.statistics.predictions import Predictions
@@ -71,6 +72,27 @@ def measure(predictions: list[Predictions], asked: Asked) -> Measured:
         sets.extend(_DRAWN[asked.eval_type](part, asked))
     if "psi" in asked.metrics:
         sets.extend(_psi_sets(predictions, asked.pos_label))
+    return Measured(tuple(sets), summary)
+
+
+def measure_clusters(clusters: list[Clusters], asked: Asked) -> Measured:
+    """The metrics asked for that go by distances, of every clustering and stage."""
+    sets: list[MetricSet] = []
+    summary: dict[str, dict[str, Values]] = {}
+    for one in clusters:
+        values: Values = {}
+        if "davies_bouldin_index" in asked.metrics:
+            values["davies_bouldin_index"] = single(one.davies_bouldin)
+            sets.append(summary_set(one.stage, one.source, values, EvalType.CLUSTERING))
+        summary.setdefault(one.source, {})[one.stage] = values
+        if "distance_measure" in asked.metrics:
+            meta = {
+                "cluster_index": one.index.tolist(),
+                "radius": [single(radius) for radius in one.radius.tolist()],
+                "nearest_idx": one.nearest,
+            }
+            name = f"{one.source}_distance_measure"
+            sets.append(MetricSet(one.stage, name, "DISTANCE_MEASURE", (), meta))
     return Measured(tuple(sets), summary)
 
 

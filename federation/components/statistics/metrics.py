@@ -50,6 +50,8 @@ CLUSTERING_METRICS = (
     "fowlkes_mallows_score",
     "adjusted_rand_score",
     "contingency_matrix",
+    "davies_bouldin_index",
+    "distance_measure",
 )
 
 DEFAULTS: Mapping[EvalType, tuple[str, ...]] = {
@@ -97,7 +99,7 @@ ERRORS = frozenset(name for name in METRICS[EvalType.REGRESSION] if name.endswit
 """Metrics of which less is better; of all others that are one number, more is."""
 
 FROM_DISTANCES = frozenset({"davies_bouldin_index", "distance_measure"})
-"""Measures of the distances between clusters, which predictions do not hold."""
+"""Measures of the distances between clusters, which only the arbiter of a clustering knows."""
 
 _FULL_NAMES = dict.fromkeys(name for names in METRICS.values() for name in names)
 
@@ -150,8 +152,6 @@ def is_better(metric: str, value: float, best: float | None) -> bool:
 
 
 def _problem(given: str, name: str, eval_type: EvalType) -> str:
-    if name in FROM_DISTANCES:
-        return f"{given!r} needs distances between clusters, which predictions do not hold"
     owners = [kind.value for kind, names in METRICS.items() if name in names]
     if owners:
         return f"{given!r} is a metric of {' and '.join(owners)}, not of {eval_type}"

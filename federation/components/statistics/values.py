@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from federation.components.statistics import binary, clustering, multi, regression
 from federation.components.statistics.metrics import (
+    FROM_DISTANCES,
     METRICS,
     UNDEFINED,
     VALIDATION_DEFAULTS,
@@ -36,10 +37,12 @@ SINGLE: Mapping[EvalType, tuple[str, ...]] = {
     EvalType.MULTI: ("accuracy",),
     EvalType.REGRESSION: METRICS[EvalType.REGRESSION],
     EvalType.CLUSTERING: tuple(
-        name for name in METRICS[EvalType.CLUSTERING] if name != "contingency_matrix"
+        name
+        for name in METRICS[EvalType.CLUSTERING]
+        if name not in {"contingency_matrix", *FROM_DISTANCES}
     ),
 }
-"""What Evaluation gives as one number; the others are curves or tables."""
+"""What Evaluation gives as one number from predictions; the others are curves or tables."""
 
 FOLLOWED: Mapping[EvalType, tuple[str, ...]] = {
     **SINGLE,

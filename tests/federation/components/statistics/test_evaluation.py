@@ -154,9 +154,9 @@ def test_the_defaults_are_those_of_fate() -> None:
         ({"eval_type": "multy"}, "eval_type", "did you mean 'multi'"),
         ({"metric": ["auc"]}, "metric", "did you mean 'metrics'"),
         (
-            {"eval_type": "clustering", "run_clustering_arbiter_metric": True},
+            {"eval_type": "clustering", "run_clustering_arbiter_metric": "often"},
             "run_clustering_arbiter_metric",
-            "needs distances",
+            "valid boolean",
         ),
     ],
 )

@@ -53,9 +53,9 @@ def test_aliases_of_the_other_kinds_give_their_full_names() -> None:
     )
 
 
-def test_every_alias_but_that_of_distances_belongs_to_a_metric() -> None:
+def test_every_alias_belongs_to_a_metric() -> None:
     full = {name for names in METRICS.values() for name in names}
-    assert {alias for alias, name in ALIASES.items() if name not in full} == {"dbi"}
+    assert {alias for alias, name in ALIASES.items() if name not in full} == set()
 
 
 def test_a_name_counts_once_in_any_case() -> None:
@@ -82,12 +82,6 @@ def test_a_metric_of_another_kind_is_said_to_be_one() -> None:
     message = re.escape("'auc' is a metric of binary, not of regression")
     with pytest.raises(ValueError, match=message):
         metrics_for(EvalType.REGRESSION, ["auc"])
-
-
-@pytest.mark.parametrize("name", ["DBI", "distance_measure"])
-def test_a_measure_of_distances_is_refused_with_the_reason(name: str) -> None:
-    with pytest.raises(ValueError, match="needs distances between clusters"):
-        metrics_for(EvalType.CLUSTERING, [name])
 
 
 @pytest.mark.parametrize("kind", list(EvalType))
