@@ -5,6 +5,7 @@ import json
 import sys
 
 from benchmarks import (
+    binning,
     channel,
     histogram,
     job_overhead,
@@ -20,6 +21,7 @@ from benchmarks.measure import Benchmark, as_dict
 BENCHMARKS: dict[str, Benchmark] = {
     b.name: b
     for b in (
+        binning.BENCHMARK,
         channel.BENCHMARK,
         histogram.BENCHMARK,
         job_overhead.BENCHMARK,

@@ -34,6 +34,11 @@ Epoch = Callable[[], float]
 """Seconds of one epoch, measured anew."""
 
 
+def server_url() -> str:
+    """Where FATE's server is."""
+    return os.environ.get("TRIPACT_FATE_URL", _URL)
+
+
 def runs() -> int:
     """How many times FATE is measured."""
     return int(os.environ.get("TRIPACT_FATE_RUNS", "1"))
@@ -46,8 +51,8 @@ def fate(files: Mapping[str, Path]) -> Iterator[Epoch | None]:
     Args:
         files: the guest's and the host's CSV files.
     """
-    python, url = peer_python("fate", "fate_peer.py"), os.environ.get("TRIPACT_FATE_URL", _URL)
-    if python is None or not _answers(url):
+    python, url = peer_python("fate", "fate_peer.py"), server_url()
+    if python is None or not answers(url):
         yield None
         return
     command = [str(python), str(_PROGRAM), url, str(KEY_BITS), str(files["guest"])]
@@ -82,7 +87,8 @@ def _line(process: "subprocess.Popen[str]") -> str:
     return line
 
 
-def _answers(url: str) -> bool:
+def answers(url: str) -> bool:
+    """Whether a FATE server is there; a line on stderr says if not."""
     try:
         with urllib.request.urlopen(f"{url}/v2/server/fateflow", timeout=_TRIED_S):
             return True
