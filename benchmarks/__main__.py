@@ -5,6 +5,7 @@ import json
 import sys
 
 from benchmarks import (
+    accuracy,
     binning,
     channel,
     histogram,
@@ -21,6 +22,7 @@ from benchmarks.measure import Benchmark, as_dict
 BENCHMARKS: dict[str, Benchmark] = {
     b.name: b
     for b in (
+        accuracy.BENCHMARK,
         binning.BENCHMARK,
         channel.BENCHMARK,
         histogram.BENCHMARK,
