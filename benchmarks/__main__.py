@@ -16,6 +16,7 @@ from benchmarks import (
     ou_add,
     paillier_encrypt,
     psi,
+    upload,
 )
 from benchmarks.measure import Benchmark, as_dict
 
@@ -33,6 +34,7 @@ BENCHMARKS: dict[str, Benchmark] = {
         paillier_encrypt.BENCHMARK,
         psi.ECDH,
         psi.FAST,
+        upload.BENCHMARK,
     )
 }
 

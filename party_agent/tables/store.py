@@ -291,8 +291,12 @@ class TableWriter:
         (self._parquet or self._open(empty)).close()
 
     def _open(self, arrow: pa.Schema) -> pq.ParquetWriter:
+        # Texts of numbers differ from row to row: a dictionary of them costs time and room.
         self._parquet = pq.ParquetWriter(
-            self._file, arrow.with_metadata(self._note), compression="zstd"
+            self._file,
+            arrow.with_metadata(self._note),
+            compression="zstd",
+            use_dictionary=False,
         )
         return self._parquet
 

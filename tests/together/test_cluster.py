@@ -1,18 +1,21 @@
 """Three homes: agents join by code, trust and grant by name, and see nothing of each other."""
 
 import copy
+import io
 import json
 import re
 import secrets
 import signal
 import subprocess
 import sys
+import tarfile
 import time
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pyarrow.parquet as pq
 import pytest
@@ -20,6 +23,7 @@ import pytest
 from coordinator.client import FlowClient, FlowError, Submitted
 from coordinator.client.client import submitted
 from examples.running import START_LIMIT_S
+from federation.fateflow.signing import Stamp, signature_of
 from tests.together.parts import BREAST, DEADLINE_S, example
 from tests.together.tap import Tap
 
@@ -140,7 +144,9 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         for party in PARTIES:
             made.join(party, made.invite(party))
             settings = made.home(party) / "party_agent.toml"
-            settings.write_text(f'upload_from = ["{made.incoming}"]\n')
+            settings.write_text(
+                f'upload_from = ["{made.incoming}"]\ngateway = {{ listen = "127.0.0.1:0" }}\n'
+            )
             made.start(party, "party_agent", "run")
         made.wait_connected()
         yield made
@@ -179,6 +185,42 @@ def upload_at_home(client: FlowClient, file: Path, name: str, party: str) -> Sub
     )
 
 
+class OwnUser:
+    """A user of one party, who goes through its own gateway with FATE's client, which signs."""
+
+    def __init__(self, cluster: Cluster, party: str) -> None:
+        home = cluster.home(party)
+        self.url = json.loads((home / "gateway.json").read_text())["url"]
+        self._secret = json.loads(cluster.agent(party, "user", "add", "ann", "--json"))["secret"]
+
+    def post(self, path: str, body: bytes, kind: str = "application/json") -> tuple[bytes, str]:
+        bare = Stamp(str(time.time_ns() // 1_000_000), secrets.token_hex(16), "ann", "")
+        signed = b"" if kind.startswith("multipart/") else body
+        headers = {
+            "TIMESTAMP": bare.timestamp,
+            "NONCE": bare.nonce,
+            "APP_KEY": bare.app_key,
+            "SIGNATURE": signature_of(self._secret, bare, f"/v1/{path}", signed),
+            "Content-Type": kind,
+        }
+        request = urllib.request.Request(f"{self.url}/v1/{path}", data=body, headers=headers)
+        with urllib.request.urlopen(request, timeout=DEADLINE_S) as answer:
+            return answer.read(), answer.headers["Content-Type"]
+
+    def ask(self, path: str, body: Any) -> Any:
+        said = json.loads(self.post(path, json.dumps(body).encode())[0])
+        assert said["retcode"] == 0, said
+        return said["data"]
+
+    def upload(self, file: Path, name: str) -> None:
+        query = urlencode({"namespace": "breast", "table_name": name, "head": 1, "partition": 1})
+        part = b'Content-Disposition: form-data; name="file"; filename="rows.csv"'
+        body = b"--cut\r\n" + part + b"\r\n\r\n" + file.read_bytes() + b"\r\n--cut--\r\n"
+        kind = "multipart/form-data; boundary=cut"
+        said = json.loads(self.post(f"data/upload?{query}", body, kind)[0])
+        assert (said["retcode"], said["retmsg"]) == (0, "success"), said
+
+
 def refusals(client: FlowClient) -> str:
     with pytest.raises(FlowError) as refused:
         client.submit(*example("hetero_lr"))
@@ -194,6 +236,9 @@ def test_a_cluster_refuses_until_owners_grant_then_runs_and_shows_nothing(
     for name, party in owners.items():
         with pytest.raises(FlowError, match="party-agent grant"):
             upload_at_home(client, files[name], name, party)
+        if name == "guest":
+            OwnUser(cluster, party).upload(files[name], name)
+            continue
         cluster.agent(party, "grant", "--what", "upload", "--table", "breast/*")
         taken = upload_at_home(client, files[name], name, party)
         assert client.wait(taken, timeout_s=DEADLINE_S) == "success"
@@ -227,7 +272,26 @@ def test_a_cluster_refuses_until_owners_grant_then_runs_and_shows_nothing(
             "tracking/component/output/model",
             {"job_id": job.job_id, "component_name": "hetero_lr_0"},
         )
+    look_through_the_gateway(cluster, job.job_id)
     search_for_canaries(cluster)
+
+
+def look_through_the_gateway(cluster: Cluster, job_id: str) -> None:
+    """The guest's own user sees rows, logs and ledger of a job; nothing of another party's."""
+    cluster.agent("9999", "user", "drop", "ann")
+    user = OwnUser(cluster, "9999")
+    asked = {"job_id": job_id, "component_name": "intersection_0", "role": "guest"}
+    rows, _ = user.post("tracking/component/output/data/download", json.dumps(asked).encode())
+    with tarfile.open(fileobj=io.BytesIO(rows)) as tar:
+        file = tar.extractfile("data.csv")
+        assert file is not None
+        assert CANARY_ID.encode() in file.read()
+    assert user.ask("tripact/job/ledger", {"job_id": job_id})["9999"]
+    _, kind = user.post("job/log/download", json.dumps({"job_id": job_id}).encode())
+    assert "octet-stream" in kind
+    other = {**asked, "role": "host", "party_id": "10000"}
+    said, _ = user.post("tracking/component/output/data", json.dumps(other).encode())
+    assert json.loads(said)["data"]["code"] == "not_your_party"
 
 
 def relayed(cluster: Cluster) -> int:

@@ -1,0 +1,133 @@
+"""What an upload and a download of a table cost: time, and memory of the coordinator and the agent.
+
+Real processes: a standalone coordinator and the agent of one party. The file has an id and 20
+columns of numbers with six digits. Peaks are VmHWM of each process, reset before each measurement,
+so this runs on Linux alone. Rows pass the coordinator both ways; it must not grow with them.
+
+FATE 2.2 beside us: install and start it (`pip install 'fate_client[fate,fate_flow]==2.2.0'`,
+`fate_flow init`, `fate_flow start`), have its pipeline upload the file that `FATE_UPLOAD_KEEP=FILE`
+leaves behind (`transform_local_file_to_dataframe`), and give its seconds as `FATE_UPLOAD_S`.
+"""
+
+import os
+import shutil
+import tempfile
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.measure import Benchmark, Figure
+from coordinator.client import FlowClient
+from examples.running import Standalone, standalone
+
+COLUMNS = 20
+RUNS = 3
+GOAL_MIB = 64.0
+PARTY = "9999"
+DEADLINE_S = 600.0
+NAMESPACE, NAME = "bench", "wide"
+MIB = float(1 << 20)
+PIECE = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class Once:
+    """One upload and one download.
+
+    Attributes:
+        coordinator_mib, agent_mib: by how much each peak was above what the process had before,
+            over both.
+    """
+
+    upload_s: float
+    download_s: float
+    coordinator_mib: float
+    agent_mib: float
+
+
+def run(size: int) -> list[Figure]:
+    """Measure; `size` is how many rows."""
+    with tempfile.TemporaryDirectory() as folder, standalone() as running:
+        file = make_file(Path(folder) / "wide.csv", size)
+        if kept := os.environ.get("FATE_UPLOAD_KEEP"):
+            shutil.copy(file, kept)
+        once(running, make_file(Path(folder) / "small.csv", 1000))
+        runs = [once(running, file) for _ in range(RUNS)]
+        size_mib = file.stat().st_size / MIB
+    shown = f"{size:,} rows x {COLUMNS} columns, {size_mib:.0f} MiB"
+    return [
+        replace(Figure.of(f"upload of {shown}", "s", [r.upload_s for r in runs]), beside=_beside()),
+        Figure.of("  at", "MiB/s", [size_mib / r.upload_s for r in runs]),
+        Figure.of(f"download of {shown}", "s", [r.download_s for r in runs]),
+        Figure.of(
+            "growth of the coordinator",
+            "MiB",
+            [r.coordinator_mib for r in runs],
+            goal=f"less than {GOAL_MIB:.0f} MiB",
+        ),
+        Figure.of("growth of the agent", "MiB", [r.agent_mib for r in runs]),
+    ]
+
+
+def _beside() -> dict[str, float]:
+    told = os.environ.get("FATE_UPLOAD_S")
+    return {"fate_2_2": float(told)} if told else {}
+
+
+def once(running: Standalone, file: Path) -> Once:
+    """Upload a file, wait until it is a table, and fetch that.
+
+    Raises:
+        RuntimeError: it did not become one, or came back as another.
+    """
+    client = FlowClient(running.url, timeout_s=DEADLINE_S)
+    assert running.process is not None
+    pids = [running.process.pid]
+    lock = running.home / "parties" / PARTY / "lock"
+    if lock.exists():
+        pids.append(int(lock.read_text()))
+    before = [reset_peak_mib(pid) for pid in pids]
+    began = time.perf_counter()
+    job = client.upload(file, namespace=NAMESPACE, name=NAME, party_id=PARTY, drop=True)
+    if client.wait(job, timeout_s=DEADLINE_S) != "success":
+        raise RuntimeError("the upload failed")
+    uploaded = time.perf_counter()
+    asked = {"namespace": NAMESPACE, "name": NAME, "party_id": PARTY}
+    client.save("table/download", asked, file.parent)
+    ended = time.perf_counter()
+    grown = [peak_mib(pid) - had for pid, had in zip(pids, before, strict=True)]
+    agent_mib = grown[1] if len(grown) > 1 else 0.0
+    return Once(uploaded - began, ended - uploaded, grown[0], agent_mib)
+
+
+def reset_peak_mib(pid: int) -> float:
+    """What a process has now, from where its peak counts from here on."""
+    Path(f"/proc/{pid}/clear_refs").write_text("5")
+    return peak_mib(pid)
+
+
+def peak_mib(pid: int) -> float:
+    """The most a process has had."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    (line,) = (line for line in lines if line.startswith("VmHWM:"))
+    return int(line.split()[1]) / 1024
+
+
+def make_file(path: Path, rows: int) -> Path:
+    """A CSV of that many rows; made in pieces."""
+    generator = np.random.default_rng(7)
+    with path.open("w") as file:
+        file.write(",".join(["id", *(f"x{column}" for column in range(COLUMNS))]) + "\n")
+        for first in range(0, rows, PIECE):
+            count = min(PIECE, rows - first)
+            numbers = generator.standard_normal((count, COLUMNS))
+            ids = np.arange(first, first + count)[:, None]
+            np.savetxt(file, np.hstack([ids, numbers]), ["%d"] + ["%.6f"] * COLUMNS, ",")
+    return path
+
+
+BENCHMARK = Benchmark(
+    "upload", "time and memory of an upload, and a download, through both processes", run, 1_000_000
+)
