@@ -60,18 +60,22 @@ def run(method: str, peers: Sequence[str], goals: dict[str, float], size: int) -
 def run_ecdh(size: int) -> list[Figure]:
     """On points: beside libpsi's, and the portable path beside FATE's points."""
     figures = run("ecdh", ("ECDH-25519",), {"ECDH-25519": 0.7}, size)
-    return [*figures, *portable_figures()]
+    return [*figures, *portable_figures("generic"), *portable_figures("portable")]
 
 
-def portable_figures() -> list[Figure]:
-    """CPU time that an id costs a party, without machine code of our own."""
+def portable_figures(kernels: str) -> list[Figure]:
+    """CPU time that an id costs a party.
+
+    Args:
+        kernels: `generic` for machine code without IFMA, `portable` for libsodium.
+    """
     fate = _peer_python("fate-utils")
     ours: list[float] = []
     theirs: list[float] = []
     for _ in range(RUNS):
-        ours.append(_points_us(Path(sys.executable), "ours"))
-        theirs += [_points_us(fate, "fate")] if fate else []
-    what = "points of an id on the portable path, one core"
+        ours.append(_points_us(Path(sys.executable), "ours", kernels))
+        theirs += [_points_us(fate, "fate", kernels)] if fate else []
+    what = f"points of an id, kernels {kernels}, one core"
     if not theirs:
         return [Figure.of(what, "us", ours)]
     figures = [Figure.of(what, "us", ours, fate_utils=round(statistics.median(theirs), 1))]
@@ -80,7 +84,7 @@ def portable_figures() -> list[Figure]:
     return [*figures, Figure.of(named, "x", ratios, goal="at least 1.5")]
 
 
-def _points_us(python: Path, whose: str) -> float:
+def _points_us(python: Path, whose: str, kernels: str) -> float:
     done = subprocess.run(
         [str(python), str(_POINTS_PROGRAM), whose, str(_PORTABLE_IDS)],
         capture_output=True,
@@ -88,7 +92,7 @@ def _points_us(python: Path, whose: str) -> float:
         check=True,
         timeout=_LIMIT_S,
         cwd=Path(__file__).parent.parent,
-        env=os.environ | {"TRIPACT_KERNELS": "portable", "PYTHONPATH": "."},
+        env=os.environ | {"TRIPACT_KERNELS": kernels, "PYTHONPATH": "."},
     )
     return float(done.stdout)
 

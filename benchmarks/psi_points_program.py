@@ -1,7 +1,7 @@
 """What the points of an id cost a party on one core: hash to the curve, blind, multiply again.
 
-Arguments: `ours` (run with TRIPACT_KERNELS=portable) or `fate` (run by a Python with fate_utils),
-and how many ids. Prints microseconds of CPU time an id.
+Arguments: `ours` (run with TRIPACT_KERNELS=generic or portable) or `fate` (run by a Python with
+fate_utils), and how many ids. Prints microseconds of CPU time an id.
 """
 
 import hashlib
@@ -16,6 +16,7 @@ def ours(ids: Sequence[str]) -> float:
     from federation.crypto.curve25519 import hash_to_points, multiply, multiply_own, random_scalar
 
     texts, scalar = ByteRows.of(ids), random_scalar()
+    hash_to_points(b"", texts)
     started = time.process_time()
     blinded = multiply_own(scalar, hash_to_points(b"tripact-psi-3-", texts))
     multiply(scalar, blinded)

@@ -10,9 +10,10 @@ Texts are hashed onto the curve itself (RFC 9380): a point on the curve's twist 
 but multiplying never leaves the twist, and half of all ids could be told apart from the other half
 through the blinding. For the same reason points that a peer sent are refused unless canonical, on
 the curve, and not of small order.
-Batches go through machine code made at run time where the processor has AVX-512 IFMA, once it has
-given libsodium's and hashlib's results on points drawn for the test; `TRIPACT_KERNELS=portable`
-forbids that. libsodium's Ed25519 with `scalarmult_noclamp` is as safe, and twice as slow.
+Large batches go through machine code made at run time where llvmlite is installed and the processor
+has AVX2 or, better, AVX-512 IFMA, once it has given libsodium's and hashlib's results on points
+drawn for the test. `TRIPACT_KERNELS=portable` forbids that, and `generic` the code with IFMA.
+libsodium's Ed25519 with `scalarmult_noclamp` is as safe, and twice as slow.
 
 Learns: who sees multiples under a scalar it does not know learns nothing of the ids (decisional
 Diffie-Hellman, hash as random oracle).
@@ -33,6 +34,7 @@ from numpy.typing import NDArray
 from federation.crypto.byte_rows import ByteRows, Rows
 from federation.crypto.curve25519_hash import SUITE, point_of, points_of
 from federation.crypto.kernels.choice import SWITCH
+from federation.crypto.kernels.engine import has
 from federation.crypto.kernels.machine import missing
 from federation.errors import BadPoint
 
@@ -44,8 +46,14 @@ _P = mpz(2**255 - 19)
 _A = 486662
 _ORDER = mpz(2**252 + 27742317777372353535851937790883648493)
 
+GENERIC = "generic"
 _BATCH = 64
 """Points from which on machine code is worth its overhead."""
+
+_WORTH_COMPILING = 2048
+"""Points for which it is worth being made."""
+
+_COMPILED: set[bool] = set()
 
 _SMALL_ORDER = (
     0,
@@ -84,7 +92,7 @@ def hash_to_points(domain: bytes, texts: ByteRows, rows: Rows | None = None) -> 
         rows: which of them, in this order; by default all.
     """
     chosen = np.arange(len(texts)) if rows is None else rows
-    fast = _kernel() if len(chosen) >= _BATCH else None
+    fast = _kernel(len(chosen))
     if fast is not None:
         return points_of(fast, texts, chosen, domain + SUITE)
     return _lines([point_of(texts[row], domain + SUITE) for row in chosen.tolist()])
@@ -98,14 +106,14 @@ def multiply(scalar: bytes, points: Points) -> Points:
     """
     if points.ndim != 2 or points.shape[1] != POINT_BYTES or points.dtype != np.uint8:
         raise BadPoint("it is not 32 bytes")
-    fast = _kernel() if len(points) >= _BATCH else None
+    fast = _kernel(len(points))
     _check(fast, points)
     return _times(fast, scalar, points)
 
 
 def multiply_own(scalar: bytes, points: Points) -> Points:
     """Each point times the scalar, for points that were made here."""
-    return _times(_kernel() if len(points) >= _BATCH else None, scalar, points)
+    return _times(_kernel(len(points)), scalar, points)
 
 
 def _check(fast: "Kernel | None", points: Points) -> None:
@@ -157,28 +165,42 @@ def status() -> tuple[str, str]:
     return "ifma", "AVX-512 IFMA, and its results are libsodium's"
 
 
-def _kernel() -> "Kernel | None":
-    """Machine code for batches, or None where libsodium is to be taken."""
-    return None if os.environ.get(SWITCH) == "portable" else _tested_kernel()
+def _kernel(count: int) -> "Kernel | None":
+    """Machine code for so many points, or None where libsodium is to be taken."""
+    wish = os.environ.get(SWITCH)
+    if wish == "portable" or count < _BATCH:
+        return None
+    ifma = wish != GENERIC and missing() is None
+    if not ifma and not has("avx2"):
+        return None
+    if ifma not in _COMPILED and count < _WORTH_COMPILING:
+        return None
+    return _tested_kernel(ifma=ifma)
 
 
 @cache
-def _tested_kernel() -> "Kernel | None":
-    if missing() is not None:
-        return None
+def _tested_kernel(*, ifma: bool) -> "Kernel | None":
     from federation.crypto.curve25519_kernel import kernel
 
-    fast = kernel()
+    _COMPILED.add(ifma)
+    try:
+        fast = kernel(ifma=ifma)
+    except (RuntimeError, OSError):
+        return None
+    return fast if _gives_the_same(fast) else None
+
+
+def _gives_the_same(fast: "Kernel") -> bool:
+    """Whether the results are libsodium's and hashlib's on points drawn for the test."""
     texts = ByteRows.of([secrets.token_bytes(8 * row) for row in range(20)])
     points = _lines([point_of(text, SUITE) for text in texts])
     others = np.concatenate([points, _lines([secrets.token_bytes(31) + b"\0" for _ in range(20)])])
     scalar = random_scalar()
-    same = (
+    return (
         np.array_equal(points_of(fast, texts, np.arange(20), SUITE), points)
         and np.array_equal(fast.on_curve(others), _on_curve(others))
         and np.array_equal(fast.multiply(scalar, points), _times(None, scalar, points))
     )
-    return fast if same else None
 
 
 def _on_curve(points: Points) -> NDArray[np.bool_]:

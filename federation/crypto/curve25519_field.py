@@ -25,14 +25,33 @@ Number = list[Any]
 
 
 class Field:
-    """Arithmetic modulo p, as code: sums and products give limbs little above 51 bits."""
+    """Arithmetic modulo p, as code: sums and products give limbs little above 51 bits.
 
-    def __init__(self, body: Body) -> None:
+    Attributes:
+        limbs: of a number while it is worked on; in memory that others see they are `LIMBS`.
+    """
+
+    limbs = LIMBS
+
+    def __init__(self, body: Body, *, inside: bool = False) -> None:
+        """Work in a function under construction; `inside` is for kinds that call functions."""
         self.body, self.ir = body, body.ir
+
+    def read(self, pointer: Value, first: Value | int = 0) -> Number:
+        """A number that was put there by `limbs_of`."""
+        return self.load(pointer, first)
+
+    def write(self, number: Number, pointer: Value, first: Value | int = 0) -> None:
+        """Leave a number for `bytes_of`."""
+        self.store(number, pointer, first)
+
+    def constant(self, value: int) -> Number:
+        """A number below 2**255, the same in all lanes."""
+        return [splat(value >> (BITS * i) & _MASK) for i in range(LIMBS)]
 
     def load(self, pointer: Value, first: Value | int = 0) -> Number:
         start = word(first) if isinstance(first, int) else first
-        return [self.body.load(pointer, self.ir.add(start, word(i))) for i in range(LIMBS)]
+        return [self.body.load(pointer, self.ir.add(start, word(i))) for i in range(self.limbs)]
 
     def store(self, number: Number, pointer: Value, first: Value | int = 0) -> None:
         start = word(first) if isinstance(first, int) else first
@@ -93,11 +112,6 @@ class Field:
     def _folded(self, columns: Number) -> Number:
         folded = zip(columns[:LIMBS], columns[LIMBS:], strict=True)
         return self.carried([self.ir.add(x, self.ir.mul(y, splat(19))) for x, y in folded])
-
-
-def constant(value: int) -> Number:
-    """A number below 2**255, the same in all lanes."""
-    return [splat(value >> (BITS * i) & _MASK) for i in range(LIMBS)]
 
 
 def limbs_of(points: NDArray[np.uint8]) -> NDArray[np.uint64]:

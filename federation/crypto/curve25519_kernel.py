@@ -1,4 +1,7 @@
-"""Curve25519 on 8 points at once: machine code from llvmlite, for processors with AVX-512 IFMA.
+"""Curve25519 on 8 points at once: machine code from llvmlite, for vectors of 8 words.
+
+It is made for one of two kinds of arithmetic modulo p: with the products of 52 bits of AVX-512
+IFMA, or with products of 32 bits that every processor has.
 
 The ladder of RFC 7748 swaps by masks, and inverses are powers, so time and addresses depend on no
 secret. Of one power three things are made:
@@ -26,9 +29,9 @@ from federation.crypto.curve25519_field import (
     Field,
     Number,
     bytes_of,
-    constant,
     limbs_of,
 )
+from federation.crypto.curve25519_field26 import Field26
 from federation.crypto.kernels.assembly import POINTER, VECTOR, WORD, ZERO, Body, Value, word
 from federation.crypto.kernels.engine import Engine
 from federation.crypto.kernels.machine import aligned, at, spread
@@ -44,21 +47,18 @@ _AT_ONCE = 1 << 12
 Points = NDArray[np.uint8]
 
 
-def _module_text(triple: str) -> str:
-    return str(_Module(triple).module)
-
-
 class _Module:
-    def __init__(self, triple: str) -> None:
+    def __init__(self, triple: str, field: type[Field]) -> None:
+        self.field = field
+        self.limbs = field.limbs
         self.module = ir.Module("curve25519")
         self.module.triple = triple
-        kind = ir.FunctionType(VECTOR, [VECTOR] * 3)
-        self.functions: dict[str, Value] = {
-            f"madd_{half}": ir.Function(
-                self.module, kind, f"llvm.x86.avx512.vpmadd52{half[0]}.uq.512"
-            )
-            for half in ("low", "high")
-        }
+        self.functions: dict[str, Value] = {}
+        if field is Field:
+            kind = ir.FunctionType(VECTOR, [VECTOR] * 3)
+            for half in ("low", "high"):
+                name = f"llvm.x86.avx512.vpmadd52{half[0]}.uq.512"
+                self.functions[f"madd_{half}"] = ir.Function(self.module, kind, name)
         self._product()
         self._squares()
         self._ladder()
@@ -73,14 +73,14 @@ class _Module:
     def _product(self) -> None:
         body = self._function("product", [POINTER] * 3)
         to, a, b = body.function.args
-        field = Field(body)
+        field = self.field(body, inside=True)
         field.store(field.mul(field.load(a), field.load(b)), to)
         body.end()
 
     def _squares(self) -> None:
         body = self._function("squares", [POINTER, POINTER, WORD])
         to, a, count = body.function.args
-        field = Field(body)
+        field = self.field(body, inside=True)
         field.store(field.load(a), to)
 
         def step(_: Value) -> None:
@@ -91,7 +91,7 @@ class _Module:
 
     def _raised(self, body: Body, z: Value, room: Value) -> Value:
         """z**(2**252 - 3); where the result lies."""
-        a, b, c = (body.at(room, i * LIMBS) for i in range(3))
+        a, b, c = (body.at(room, i * self.limbs) for i in range(3))
 
         def squared(to: Value, value: Value, count: int) -> None:
             body.call("squares", to, value, word(count))
@@ -124,44 +124,50 @@ class _Module:
         """ladder(to, points, masks, groups): masks[step] is all ones where the scalar's bit is."""
         body = self._function("ladder", [POINTER] * 3 + [WORD])
         to, points, masks, groups = body.function.args
-        state, room = body.buffer(4 * LIMBS + 1), body.buffer(4 * LIMBS)
-        field = Field(body)
+        state, room = body.buffer(4 * self.limbs + 1), body.buffer(4 * self.limbs)
+        field = self.field(body)
 
         def swapped(numbers: list[Number], mask: Value) -> list[Number]:
             x2, z2, x3, z3 = numbers
             for one, other in ((x2, x3), (z2, z3)):
-                for i in range(LIMBS):
+                for i in range(self.limbs):
                     moved = body.ir.and_(mask, body.ir.xor(one[i], other[i]))
                     one[i], other[i] = body.ir.xor(one[i], moved), body.ir.xor(other[i], moved)
             return [x2, z2, x3, z3]
 
         def group(index: Value) -> None:
             base = body.ir.mul(index, word(LIMBS))
-            start = [constant(1), constant(0), field.load(points, base), constant(1)]
+            start = [
+                field.constant(1),
+                field.constant(0),
+                field.read(points, base),
+                field.constant(1),
+            ]
             for i, number in enumerate(start):
-                field.store(number, state, i * LIMBS)
-            body.store(ZERO, state, 4 * LIMBS)
+                field.store(number, state, i * self.limbs)
+            body.store(ZERO, state, 4 * self.limbs)
 
             def step(number: Value) -> None:
                 bit = body.load(masks, number)
-                mask = body.ir.xor(body.load(state, 4 * LIMBS), bit)
-                body.store(bit, state, 4 * LIMBS)
-                before = [field.load(state, i * LIMBS) for i in range(4)]
-                after = _step(field, field.load(points, base), swapped(before, mask))
+                mask = body.ir.xor(body.load(state, 4 * self.limbs), bit)
+                body.store(bit, state, 4 * self.limbs)
+                before = [field.load(state, i * self.limbs) for i in range(4)]
+                after = _step(field, field.read(points, base), swapped(before, mask))
                 for i, value in enumerate(after):
-                    field.store(value, state, i * LIMBS)
+                    field.store(value, state, i * self.limbs)
 
             body.times(_STEPS, step)
             last = swapped(
-                [field.load(state, i * LIMBS) for i in range(4)], body.load(state, 4 * LIMBS)
+                [field.load(state, i * self.limbs) for i in range(4)],
+                body.load(state, 4 * self.limbs),
             )
-            field.store(last[1], state, LIMBS)
-            z = body.at(state, LIMBS)
+            field.store(last[1], state, self.limbs)
+            z = body.at(state, self.limbs)
             power = self._raised(body, z, room)
             body.call("squares", power, power, word(3))
             inverse = field.load(power)
             cube = field.mul(field.square(last[1]), last[1])
-            field.store(field.mul(last[0], field.mul(inverse, cube)), to, base)
+            field.write(field.mul(last[0], field.mul(inverse, cube)), to, base)
 
         body.times(groups, group)
         body.end()
@@ -170,15 +176,15 @@ class _Module:
         """characters(to, points, groups): (u**3 + A u**2 + u)**((p - 1)/2)."""
         body = self._function("characters", [POINTER] * 2 + [WORD])
         to, points, groups = body.function.args
-        value, room = body.buffer(LIMBS), body.buffer(4 * LIMBS)
-        field = Field(body)
+        value, room = body.buffer(self.limbs), body.buffer(4 * self.limbs)
+        field = self.field(body)
 
         def group(index: Value) -> None:
             base = body.ir.mul(index, word(LIMBS))
-            u = field.load(points, base)
-            inner = field.add(field.mul(u, field.add(u, constant(_A))), constant(1))
+            u = field.read(points, base)
+            inner = field.add(field.mul(u, field.add(u, field.constant(_A))), field.constant(1))
             field.store(field.mul(u, inner), value)
-            field.store(self._character(field, value, room), to, base)
+            field.write(self._character(field, value, room), to, base)
 
         body.times(groups, group)
         body.end()
@@ -191,25 +197,25 @@ class _Module:
         """
         body = self._function("images", [POINTER] * 2 + [WORD])
         to, numbers, groups = body.function.args
-        value, room = body.buffer(LIMBS), body.buffer(4 * LIMBS)
-        field = Field(body)
+        value, room = body.buffer(self.limbs), body.buffer(4 * self.limbs)
+        field = self.field(body)
 
         def group(index: Value) -> None:
             base, out = body.ir.mul(index, word(LIMBS)), body.ir.mul(index, word(3 * LIMBS))
-            square = field.square(field.carried(field.carried(field.load(numbers, base))))
+            square = field.square(field.carried(field.carried(field.read(numbers, base))))
             t = field.add(square, square)
-            h = field.add(t, constant(1))
-            inner = field.sub(field.square(h), field.mul(t, constant(_A * _A)))
-            g = field.mul(inner, constant(_P - _A))
+            h = field.add(t, field.constant(1))
+            inner = field.sub(field.square(h), field.mul(t, field.constant(_A * _A)))
+            g = field.mul(inner, field.constant(_P - _A))
             field.store(field.mul(g, h), value)
-            field.store(self._character(field, value, room), to, out)
+            field.write(self._character(field, value, room), to, out)
             power = body.at(room, 0)
             body.call("squares", power, power, word(1))
             w = field.load(value)
             inverse = field.mul(field.load(power), field.mul(field.square(w), w))
-            x1 = field.mul(field.mul(inverse, g), constant(_P - _A))
-            field.store(x1, to, body.ir.add(out, word(LIMBS)))
-            field.store(field.mul(x1, t), to, body.ir.add(out, word(2 * LIMBS)))
+            x1 = field.mul(field.mul(inverse, g), field.constant(_P - _A))
+            field.write(x1, to, body.ir.add(out, word(LIMBS)))
+            field.write(field.mul(x1, t), to, body.ir.add(out, word(2 * LIMBS)))
 
         body.times(groups, group)
         body.end()
@@ -239,10 +245,14 @@ def _step(field: Field, u: Number, numbers: list[Number]) -> list[Number]:
 
 
 class Kernel:
-    """The compiled functions."""
+    """The compiled functions.
 
-    def __init__(self) -> None:
-        self._engine = Engine(_module_text)
+    Args:
+        field: how numbers are worked on.
+    """
+
+    def __init__(self, field: type[Field]) -> None:
+        self._engine = Engine(lambda triple: str(_Module(triple, field).module))
         pointer, count = ctypes.c_void_p, ctypes.c_uint64
         self._ladder = self._engine.function("ladder", pointer, pointer, pointer, count)
         self._characters = self._engine.function("characters", pointer, pointer, count)
@@ -314,6 +324,10 @@ def _are_one(lines: Points) -> NDArray[np.bool_]:
 
 
 @cache
-def kernel() -> Kernel:
-    """The functions, compiled on first use."""
-    return Kernel()
+def kernel(*, ifma: bool) -> Kernel:
+    """The functions, compiled on first use.
+
+    Args:
+        ifma: whether the processor has AVX-512 IFMA.
+    """
+    return Kernel(Field if ifma else Field26)

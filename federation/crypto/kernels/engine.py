@@ -4,8 +4,20 @@ Learns: nobody anything.
 """
 
 import ctypes
+import sys
 from collections.abc import Callable
+from functools import cache
 from typing import Any
+
+
+@cache
+def has(feature: str) -> bool:
+    """Whether machine code can be made here, for a processor with some feature."""
+    try:
+        import llvmlite.binding as llvm
+    except (ImportError, OSError):
+        return False
+    return sys.byteorder == "little" and bool(llvm.get_host_cpu_features().get(feature))
 
 
 class Engine:

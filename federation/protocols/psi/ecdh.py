@@ -73,6 +73,7 @@ ECDH_MESSAGES = (
 _DOMAIN = b"tripact-psi-3-"
 _TOKEN_BYTES = 12
 _NAME_BYTES = 16
+_PIECE = 2048
 NO_POINTS: Points = np.empty((0, POINT_BYTES), dtype=np.uint8)
 NO_TOKENS: NDArray[np.uint8] = np.empty((0, _TOKEN_BYTES), dtype=np.uint8)
 
@@ -266,7 +267,7 @@ def _tokens_of(points: Points) -> NDArray[np.uint8]:
 
 async def multiplied(points: Points, scalar: bytes) -> Points:
     """Each point that a peer sent times the scalar, spread over the cores."""
-    return np.concatenate([NO_POINTS, *await spread(partial(multiply, scalar), points)])
+    return np.concatenate([NO_POINTS, *await spread(partial(multiply, scalar), points, _PIECE)])
 
 
 async def blinded(texts: ByteRows, rows: NDArray[np.int64], scalar: bytes) -> Points:
@@ -275,4 +276,4 @@ async def blinded(texts: ByteRows, rows: NDArray[np.int64], scalar: bytes) -> Po
     def work(piece: NDArray[np.int64]) -> Points:
         return multiply_own(scalar, hash_to_points(_DOMAIN, texts, piece))
 
-    return np.concatenate([NO_POINTS, *await spread(work, rows)])
+    return np.concatenate([NO_POINTS, *await spread(work, rows, _PIECE)])

@@ -45,9 +45,13 @@ async def together(*jobs: Coroutine[Any, Any, T]) -> list[T]:
     return [task.result() for task in tasks]
 
 
-async def spread(work: Callable[[Any], T], items: Any) -> list[T]:
-    """`work` on pieces of a sliceable value, one piece a core, in order."""
-    pieces = max(1, min(os.cpu_count() or 1, len(items) // _LEAST_PIECE))
+async def spread(work: Callable[[Any], T], items: Any, least: int = _LEAST_PIECE) -> list[T]:
+    """`work` on pieces of a sliceable value, one piece a core, in order.
+
+    Args:
+        least: items of a piece.
+    """
+    pieces = max(1, min(os.cpu_count() or 1, len(items) // least))
     step = max(1, -(-len(items) // pieces))
     return list(
         await asyncio.gather(*(asyncio.to_thread(work, items[s]) for s in parts(len(items), step)))

@@ -8,9 +8,10 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from federation.crypto import curve25519
 from federation.crypto.byte_rows import ByteRows
+from federation.crypto.curve25519 import GENERIC, multiply, random_scalar, scalar_pair
 from federation.crypto.curve25519 import hash_to_points as hash_rows
-from federation.crypto.curve25519 import multiply, random_scalar, scalar_pair
 from federation.crypto.curve25519_hash import SUITE, point_of
 from federation.crypto.kernels.choice import SWITCH
 from federation.errors import BadPoint
@@ -110,9 +111,10 @@ RFC_9380 = {
 """Appendix J.4.2: messages, and Q.x, which is the point before the cofactor is cleared."""
 
 
-@pytest.mark.parametrize("path", ["portable", ""])
+@pytest.mark.parametrize("path", ["portable", GENERIC, ""])
 def test_points_are_those_of_rfc_9380(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(SWITCH, path)
+    monkeypatch.setattr(curve25519, "_WORTH_COMPILING", 1)
     texts = list(RFC_9380) * 20
     domain = b"QUUX-V01-CS02-with-" + SUITE
     assert len(texts) >= 64

@@ -5,8 +5,15 @@ import pytest
 
 from federation.crypto import curve25519
 from federation.crypto.byte_rows import ByteRows
-from federation.crypto.curve25519 import hash_to_points, multiply, multiply_own, random_scalar
+from federation.crypto.curve25519 import (
+    GENERIC,
+    hash_to_points,
+    multiply,
+    multiply_own,
+    random_scalar,
+)
 from federation.crypto.kernels.choice import SWITCH
+from federation.crypto.kernels.engine import has
 from federation.crypto.kernels.machine import missing
 from federation.errors import BadPoint
 
@@ -24,6 +31,13 @@ VECTORS = [
     ),
 ]
 ACCELERATED = missing() is None
+PATHS = ["portable", GENERIC, ""]
+
+
+@pytest.fixture(autouse=True)
+def compile_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let small batches have machine code too."""
+    monkeypatch.setattr(curve25519, "_WORTH_COMPILING", 1)
 
 
 def line(hexadecimal: str) -> np.ndarray:
@@ -38,7 +52,7 @@ def many(count: int = 100) -> np.ndarray:
     return hash_to_points(b"t", ByteRows.of([str(i) for i in range(count)]))
 
 
-@pytest.mark.parametrize("path", ["portable", ""])
+@pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("count", [1, 70])
 @pytest.mark.parametrize(("scalar", "point", "result"), VECTORS)
 def test_every_path_gives_the_results_of_rfc_7748(
@@ -51,17 +65,23 @@ def test_every_path_gives_the_results_of_rfc_7748(
     assert {row.tobytes().hex() for row in got} == {result}
 
 
+@pytest.mark.parametrize("path", [GENERIC, ""])
 @pytest.mark.parametrize("count", [64, 65, 100, 257])
-def test_a_batch_gives_libsodiums_results(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_batch_gives_libsodiums_results(
+    count: int, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(SWITCH, path)
     scalar, points = random_scalar(), many(count)
     fast = multiply(scalar, points)
     monkeypatch.setenv(SWITCH, "portable")
     np.testing.assert_array_equal(fast, multiply(scalar, points))
 
 
+@pytest.mark.parametrize("path", [GENERIC, ""])
 def test_texts_of_every_length_are_hashed_the_same_on_every_path(
-    monkeypatch: pytest.MonkeyPatch,
+    path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv(SWITCH, path)
     texts = ByteRows.of([bytes([length % 251]) * length for length in range(300)])
     points = hash_to_points(b"t", texts)
     monkeypatch.setenv(SWITCH, "portable")
@@ -72,7 +92,17 @@ def test_machine_code_is_used_wherever_the_processor_allows_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delenv(SWITCH, raising=False)
-    assert (curve25519._kernel() is not None) is ACCELERATED
+    assert (curve25519._kernel(64) is not None) is has("avx2")
+    assert curve25519._kernel(63) is None
+    monkeypatch.setenv(SWITCH, "portable")
+    assert curve25519._kernel(1 << 20) is None
+
+
+def test_machine_code_is_not_made_for_a_few_points(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(curve25519, "_WORTH_COMPILING", 1000)
+    monkeypatch.setattr(curve25519, "_COMPILED", set())
+    assert curve25519._kernel(999) is None
+    assert (curve25519._kernel(1000) is not None) is has("avx2")
 
 
 @pytest.mark.parametrize(
@@ -96,7 +126,7 @@ def test_machine_code_is_used_wherever_the_processor_allows_it(
         (2**255 + 9, "not canonical"),
     ],
 )
-@pytest.mark.parametrize("path", ["portable", ""])
+@pytest.mark.parametrize("path", PATHS)
 def test_one_bad_point_of_a_batch_is_refused_by_name(
     bad: int, why: str, path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -107,12 +137,27 @@ def test_one_bad_point_of_a_batch_is_refused_by_name(
         multiply(random_scalar(), points)
 
 
-def test_coordinates_just_below_the_modulus_are_taken_as_they_are() -> None:
-    if not ACCELERATED:
+@pytest.mark.parametrize("ifma", [True, False])
+def test_coordinates_just_below_the_modulus_are_taken_as_they_are(ifma: bool) -> None:
+    if not has("avx2") or (ifma and not ACCELERATED):
         return
     from federation.crypto.curve25519_kernel import kernel
 
     near = [P - i for i in range(1, 40)] + list(range(40))
     points = np.stack([line_of(u) for u in near])
     squares = [pow(u**3 + 486662 * u * u + u, (P - 1) // 2, P) == 1 for u in near]
-    assert kernel().on_curve(points).tolist() == squares
+    assert kernel(ifma=ifma).on_curve(points).tolist() == squares
+
+
+@pytest.mark.parametrize("ifma", [True, False])
+def test_products_of_the_largest_limbs_do_not_overflow(ifma: bool) -> None:
+    """Points and scalars of ones; libsodium multiplies the same."""
+    if not has("avx2") or (ifma and not ACCELERATED):
+        return
+    from federation.crypto.curve25519_kernel import kernel
+
+    points = np.stack([line_of(P - i) for i in range(1, 200)])
+    points = points[kernel(ifma=ifma).on_curve(points)]
+    for scalar in (b"\xff" * 32, bytes(32), b"\x55" * 32):
+        got = kernel(ifma=ifma).multiply(scalar, points)
+        np.testing.assert_array_equal(got, curve25519._times(None, scalar, points))
