@@ -28,6 +28,7 @@ class Alarm:
         self._clock = clock
         self._scheduler = AsyncIOScheduler(timezone=UTC)
         self._at_ms: int | None = None
+        self._ringing = False
         self._ring: Ring | None = None
         self._next_due: NextDue | None = None
 
@@ -48,7 +49,7 @@ class Alarm:
         """Ring at that time, or at once if it has passed."""
         if self._at_ms is None or at_ms < self._at_ms:
             self._at_ms = at_ms
-            if self._scheduler.running:
+            if self._scheduler.running and not self._ringing:
                 self._set(at_ms)
 
     def every(self, period_s: float, work: Callable[[], Awaitable[None]]) -> None:
@@ -63,10 +64,13 @@ class Alarm:
             id=ALARM,
             replace_existing=True,
             misfire_grace_time=None,
+            # The next one may be due before the scheduler has seen the end of the one that set it.
+            max_instances=2,
         )
 
     async def _alarm(self) -> None:
-        self._at_ms = None
+        # A reminder that comes meanwhile is set afterwards: the scheduler would drop it.
+        self._at_ms, self._ringing = None, True
         try:
             if self._ring is not None:
                 await self._ring(self._clock())
@@ -74,6 +78,10 @@ class Alarm:
         except Exception:
             log.exception("what is due could not be done, trying again")
             self.remind(self._clock() + RETRY_MS)
+        finally:
+            self._ringing = False
+            if self._at_ms is not None and self._scheduler.running:
+                self._set(self._at_ms)
 
     async def _look_ahead(self) -> None:
         if self._next_due is not None and (due_ms := await self._next_due()) is not None:

@@ -52,9 +52,10 @@ class Survey:
 
 async def survey(store: Store, agents: Agents) -> Survey:
     """What is in use, and who waits."""
-    async with store.read() as view:
-        states = await open_states(view)
-        party_ids = [party.party_id for party in await view.parties.all()]
+    # Not a mere view: a transaction knows unfinished jobs by heart, a view would read them all.
+    async with store.begin() as tx:
+        states = await open_states(tx)
+        party_ids = [party.party_id for party in await tx.parties.all()]
     running, line = holders(states), [state.job for state in line_of(states)]
     cores: Counter[str] = Counter()
     tasks: Counter[str] = Counter()

@@ -1,11 +1,14 @@
 """The alarm rings when something is due, once, and not before."""
 
+import asyncio
 import time
 from typing import Any
 
 import pytest
 
 from coordinator.dispatch.clock import Alarm
+
+DEADLINE_S = 20
 
 
 def now_ms() -> int:
@@ -66,3 +69,23 @@ async def test_a_reminder_before_the_start_is_kept(alarm: Alarm, until: Any) -> 
     alarm.remind(now_ms())
     await alarm.start(rings.ring, rings.next_due)
     await until(lambda: rings.times)
+
+
+async def test_a_reminder_that_comes_while_it_rings_is_not_lost(alarm: Alarm, until: Any) -> None:
+    rings = Rings(now_ms())
+    begun, over = asyncio.Event(), asyncio.Event()
+
+    async def long_ring(at_ms: int) -> None:
+        begun.set()
+        await over.wait()
+        await rings.ring(at_ms)
+
+    await alarm.start(long_ring, rings.next_due)
+    async with asyncio.timeout(DEADLINE_S):
+        await begun.wait()
+    rings.due.append(now_ms() + 1)
+    alarm.remind(rings.due[-1])
+    await asyncio.sleep(0.05)  # The scheduler would have started, and dropped, it by now.
+    over.set()
+    await until(lambda: not rings.due)
+    assert len(rings.times) == 2
