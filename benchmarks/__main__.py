@@ -16,6 +16,7 @@ from benchmarks import (
     ou_add,
     paillier_encrypt,
     psi,
+    serving,
     upload,
 )
 from benchmarks.measure import Benchmark, as_dict
@@ -34,6 +35,7 @@ BENCHMARKS: dict[str, Benchmark] = {
         paillier_encrypt.BENCHMARK,
         psi.ECDH,
         psi.FAST,
+        serving.BENCHMARK,
         upload.BENCHMARK,
     )
 }
