@@ -21,7 +21,7 @@ from coordinator.client.flow_verbs import VERBS
 from coordinator.client.jobs import end, job, task
 from coordinator.client.models import model
 from coordinator.client.old_style import is_old_style, run_old_style
-from coordinator.client.options import AsJson, Conf, Url, address, save_url
+from coordinator.client.options import AsJson, Conf, Url, address, save_url, use_kept_app
 from coordinator.client.verbs import complete
 from coordinator.client.world import provider, test
 
@@ -63,9 +63,11 @@ GROUPS = {
 def init(
     ip: Annotated[str, typer.Option("--ip", help="Host of the coordinator.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=1, max=65535)] = 9380,
+    app_key: Annotated[str, typer.Option("--app-key", help="Key of an app that signs.")] = "",
+    secret_key: Annotated[str, typer.Option("--secret-key", help="Its secret.")] = "",
 ) -> None:
-    """Remember the coordinator's address for later calls."""
-    path = save_url(f"http://{ip}:{port}")
+    """Remember the coordinator's address, and who signs, for later calls."""
+    path = save_url(f"http://{ip}:{port}", app_key, secret_key)
     show.OUT.print(f"http://{ip}:{port} kept in {path}", markup=False)
 
 
@@ -146,6 +148,7 @@ for _name, _commands in GROUPS.items():
 
 def main() -> None:
     """Run the command line; failures become exit codes."""
+    use_kept_app()
     try:
         if is_old_style(sys.argv[1:]):
             run_old_style(sys.argv[1:])

@@ -12,7 +12,7 @@ gives the answer as it is.
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from coordinator.client.archives import fetch, save
 from coordinator.client.groups import Components, Data, Jobs
 from coordinator.client.groups_world import Models, Tags, World
 from coordinator.client.refusal import FlowError, accepted
+from coordinator.client.signer import Signer
 from coordinator.client.transport import Progress, Transport, Unreachable
 
 __all__ = ["FlowClient", "FlowError", "Submitted", "Unreachable", "WaitedTooLong"]
@@ -45,12 +46,14 @@ class Submitted:
 class FlowClient:
     """The verbs of FATE's `flow`, over one coordinator.
 
+    Where it asks who comes, a `signer` says so; TRIPACT_APP_KEY and TRIPACT_SECRET_KEY name one.
     Those of every day are methods; all of them are in groups (`jobs`, `data`, `components`,
     `models`, `tags`, `world`).
     """
 
     url: str = "http://127.0.0.1:9380"
     timeout_s: float = 60.0
+    signer: Signer | None = field(default_factory=Signer.of_environment)
 
     @property
     def jobs(self) -> Jobs:
@@ -321,7 +324,7 @@ class FlowClient:
         }
 
     def _transport(self) -> Transport:
-        return Transport(self.url, self.timeout_s)
+        return Transport(self.url, self.timeout_s, self.signer)
 
 
 def submitted(answer: Mapping[str, Any]) -> Submitted:

@@ -4,6 +4,7 @@ Order of the address: `--url`, then the environment's TRIPACT_URL, then `flow-cl
 then this machine's standalone.
 """
 
+import json
 import os
 import tomllib
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from coordinator.client.signer import APP_KEY, SECRET_KEY
 from coordinator.client.transport import Transport
 
 DEFAULT_URL = "http://127.0.0.1:9380"
@@ -46,13 +48,29 @@ def settings_path() -> Path:
     return Path(root) / "tripact" / "client.toml"
 
 
-def save_url(url: str) -> Path:
-    """Keep an address for later calls; the file it is in."""
+def save_url(url: str, app_key: str = "", secret_key: str = "") -> Path:
+    """Keep an address, and an app that signs, for later calls; the file they are in."""
     path = settings_path()
     path.parent.mkdir(parents=True, exist_ok=True)
-    escaped = url.replace("\\", "\\\\").replace('"', '\\"')
-    path.write_text(f'url = "{escaped}"\n')
+    kept = {"url": url}
+    if app_key and secret_key:
+        kept |= {"app_key": app_key, "secret_key": secret_key}
+    path.touch(mode=0o600)
+    path.chmod(0o600)
+    # A JSON text in ASCII is a text of TOML.
+    path.write_text("".join(f"{name} = {json.dumps(value)}\n" for name, value in kept.items()))
     return path
+
+
+def use_kept_app() -> None:
+    """Sign as `flow-client init` was told, unless the environment says as whom."""
+    try:
+        kept = tomllib.loads(settings_path().read_text())
+    except (ValueError, OSError):
+        return  # told where the address is needed
+    if kept.get("app_key") and kept.get("secret_key") and APP_KEY not in os.environ:
+        os.environ[APP_KEY] = str(kept["app_key"])
+        os.environ[SECRET_KEY] = str(kept["secret_key"])
 
 
 def address(given: str | None) -> str:

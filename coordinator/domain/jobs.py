@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
+from coordinator.domain.access import check_own
 from coordinator.domain.draft import LINE_CODES
 from coordinator.domain.events import (
     AgentLost,
@@ -129,7 +130,9 @@ class Jobs:
 
         Raises:
             TableExists: a table of that name is there and `drop` is not set.
+            NotYourParty: whoever asks does so for another party.
         """
+        check_own(upload.party_id)
         party_id, name = upload.party_id, {"namespace": upload.namespace, "name": upload.name}
         await self._agents.ensure(party_id)
         if not upload.drop:

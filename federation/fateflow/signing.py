@@ -1,43 +1,20 @@
-r"""FATE's signed requests: who asks, shown by an HMAC over what is asked.
+"""Checking FATE's signed requests, as `stamp.py` describes them."""
 
-    message = TIMESTAMP \n NONCE \n APP_KEY \n path?query \n body \n form
-    SIGNATURE = base64(HMAC-SHA1(secret, message))
-
-`body` is the JSON body as it was sent, `form` the fields sorted and percent-encoded; either is
-empty where there is none, and the body of an upload (multipart) is not signed. TIMESTAMP is in
-epoch milliseconds and may differ from our clock by a minute; a nonce is taken once in that time.
-HMAC-SHA1 is what FATE's clients compute; the collisions known of SHA-1 do not break an HMAC.
-Source: fate-client 1.11.3, flow_sdk/client/base.py.
-"""
-
-import base64
 import hmac
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from urllib.parse import quote, urlencode
 
 from aiohttp import web
 
 from federation.errors import NotAuthenticated
 from federation.fateflow.reading import keep_body
+from federation.fateflow.stamp import HEADERS, Stamp, signature_of
 
 WINDOW_MS = 60_000
 MOST_NONCES = 1_000_000
-HEADERS = ("TIMESTAMP", "NONCE", "APP_KEY", "SIGNATURE")
 
 Clock = Callable[[], int]
 """Now, in epoch milliseconds."""
-
-
-@dataclass(frozen=True, slots=True)
-class Stamp:
-    """What the headers of a signed request say."""
-
-    timestamp: str
-    nonce: str
-    app_key: str
-    signature: str
 
 
 def stamp_of(headers: Mapping[str, str]) -> Stamp | None:
@@ -53,26 +30,6 @@ def stamp_of(headers: Mapping[str, str]) -> Stamp | None:
     if missing:
         raise NotAuthenticated(f"a signed request has the headers {', '.join(missing)} too")
     return Stamp(*given)
-
-
-def signature_of(
-    secret: str,
-    stamp: Stamp,
-    path: str,
-    body: bytes = b"",
-    form: Mapping[str, str] | None = None,
-) -> str:
-    """The signature that a stamp should have.
-
-    Args:
-        path: path and query as on the wire.
-        body: the JSON body as it was sent.
-        form: fields of a url-encoded form.
-    """
-    fields = urlencode(sorted((form or {}).items()), quote_via=quote, safe="-._~")
-    said = (stamp.timestamp, stamp.nonce, stamp.app_key, path)
-    message = b"\n".join([*(part.encode() for part in said), body, fields.encode()])
-    return base64.b64encode(hmac.digest(secret.encode(), message, "sha1")).decode()
 
 
 class Signatures:

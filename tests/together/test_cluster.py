@@ -22,8 +22,8 @@ import pytest
 
 from coordinator.client import FlowClient, FlowError, Submitted
 from coordinator.client.client import submitted
+from coordinator.client.signer import Signer
 from examples.running import START_LIMIT_S
-from federation.fateflow.signing import Stamp, signature_of
 from tests.together.parts import BREAST, DEADLINE_S, example
 from tests.together.tap import Tap
 
@@ -191,18 +191,13 @@ class OwnUser:
     def __init__(self, cluster: Cluster, party: str) -> None:
         home = cluster.home(party)
         self.url = json.loads((home / "gateway.json").read_text())["url"]
-        self._secret = json.loads(cluster.agent(party, "user", "add", "ann", "--json"))["secret"]
+        secret = json.loads(cluster.agent(party, "user", "add", "ann", "--json"))["secret"]
+        self._signer = Signer("ann", secret)
 
     def post(self, path: str, body: bytes, kind: str = "application/json") -> tuple[bytes, str]:
-        bare = Stamp(str(time.time_ns() // 1_000_000), secrets.token_hex(16), "ann", "")
         signed = b"" if kind.startswith("multipart/") else body
-        headers = {
-            "TIMESTAMP": bare.timestamp,
-            "NONCE": bare.nonce,
-            "APP_KEY": bare.app_key,
-            "SIGNATURE": signature_of(self._secret, bare, f"/v1/{path}", signed),
-            "Content-Type": kind,
-        }
+        signature = self._signer.headers(f"/v1/{path}", signed)
+        headers = {**signature, "Content-Type": kind}
         request = urllib.request.Request(f"{self.url}/v1/{path}", data=body, headers=headers)
         with urllib.request.urlopen(request, timeout=DEADLINE_S) as answer:
             return answer.read(), answer.headers["Content-Type"]

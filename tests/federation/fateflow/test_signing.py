@@ -1,4 +1,4 @@
-from federation.fateflow.signing import Stamp, signature_of
+from federation.fateflow.stamp import Stamp, signature_of
 
 # As fate-client 1.11.3 signs: base64(HMAC-SHA1(secret, six parts joined by line ends)).
 STAMP = Stamp("1700000000000", "00000000-0000-1000-8000-000000000000", "app", "")

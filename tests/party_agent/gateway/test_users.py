@@ -7,7 +7,7 @@ import aiohttp
 import pytest
 
 from federation.errors import BadRequest, NotFound
-from federation.fateflow.signing import Stamp, signature_of
+from federation.fateflow.stamp import Stamp, signature_of
 from party_agent.gateway.users import Users
 from party_agent.journal import now_ms
 from tests.party_agent.gateway.conftest import Door

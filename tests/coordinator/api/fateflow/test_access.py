@@ -3,15 +3,14 @@
 import json
 from collections.abc import Iterator
 from http.client import HTTPConnection
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
-from uuid import uuid1
 
 import pytest
 
-from coordinator.client import FlowError
-from coordinator.domain.ports import wall_clock
-from federation.fateflow.signing import Stamp, signature_of
+from coordinator.client import FlowClient, FlowError
+from coordinator.client.signer import Signer
 
 SOURCE = {"src_party_id": "9999", "src_role": "guest"}
 OWN = {"role": "guest", "party_id": 9999}
@@ -125,15 +124,8 @@ class Signed:
         self._app = live.app_of(party_id)
 
     def headers(self, path: str, body: bytes, **changes: str) -> dict[str, str]:
-        bare = Stamp(str(wall_clock()), str(uuid1()), self._app.app_key, "")
-        signature = signature_of(changes.get("secret", self._app.secret), bare, path, body)
-        return {
-            "TIMESTAMP": bare.timestamp,
-            "NONCE": bare.nonce,
-            "APP_KEY": bare.app_key,
-            "SIGNATURE": signature,
-            "Content-Type": "application/json",
-        }
+        signer = Signer(self._app.app_key, changes.get("secret", self._app.secret))
+        return {**signer.headers(path, body), "Content-Type": "application/json"}
 
     def send(self, path: str, body: bytes, headers: dict[str, str]) -> dict[str, Any]:
         connection = HTTPConnection(self._parts.hostname or "", self._parts.port, timeout=20)
@@ -220,3 +212,22 @@ def test_the_query_of_a_path_is_signed(guest: Signed) -> None:
     assert guest.send("/v1/version/get?a=2", b"{}", headers)["retcode"] == 109
     headers = guest.headers("/v1/version/get?a=1", b"{}")
     assert guest.send("/v1/version/get?a=1", b"{}", headers)["retcode"] == 0
+
+
+def test_flow_client_signs_as_the_environment_says(
+    live: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    app = live.app_of("9999")
+    table = {"namespace": "signed", "name": "by_client"}
+    file = tmp_path / "rows.csv"
+    file.write_text("id,y\n1,0\n")
+    monkeypatch.setenv("TRIPACT_APP_KEY", app.app_key)
+    monkeypatch.setenv("TRIPACT_SECRET_KEY", app.secret)
+    client = FlowClient(live.url)
+    client.upload(file, **table, party_id=9999)
+    with pytest.raises(FlowError, match="for its own users"):
+        client.upload(file, **table, party_id=10000)
+    monkeypatch.setenv("TRIPACT_SECRET_KEY", "another")
+    with pytest.raises(FlowError, match="SIGNATURE is wrong"):
+        FlowClient(live.url).ask("table/delete", table)
+    client.ask("table/delete", table)
