@@ -28,6 +28,9 @@ from federation.spec.party import GUEST, HOST
 from federation.tables import Table
 from federation.tables.table import Matrix
 
+GONE: Mapping[str, tuple[str, ...]] = {"multi_class": ("auto", "multinomial")}
+"""Arguments of earlier scikit-learns, with the values that mean what happens anyway now."""
+
 
 class LibraryMissing(Unavailable):
     """A component needs a library that is not installed here."""
@@ -106,8 +109,12 @@ def _fitted(table: Table, p: LocalBaselineParams, facts: JobFacts) -> Model:
         from sklearn.linear_model import LogisticRegression
     except ImportError:
         raise LibraryMissing("LocalBaseline", "scikit-learn", "baseline") from None
-    options = p.model_opts or {}
     known = inspect.signature(LogisticRegression).parameters
+    options = {
+        name: value
+        for name, value in (p.model_opts or {}).items()
+        if name in known or value not in GONE.get(name, ())
+    }
     problems = [
         Problem(f"model_opts.{name}", f"is no argument of LogisticRegression{nearest(name, known)}")
         for name in options

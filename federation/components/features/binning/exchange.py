@@ -22,7 +22,7 @@ from federation.components.features.binning.letters import HostBins, Start, Wish
 from federation.components.features.binning.merging import Merging
 from federation.components.features.binning.params import HeteroBinningParams, OptimalBinningParam
 from federation.components.linear.letters import UnfitLetter
-from federation.crypto import Encrypted, PrivateKey, PublicKey, generate_keypair
+from federation.crypto import Encrypted, PrivateKey, PublicKey, concatenate, generate_keypair
 from federation.crypto.packing import Slots
 from federation.errors import BadCiphertext, FixedPointOverflow, PartyRefused
 from federation.spec.party import Party
@@ -246,14 +246,12 @@ def _sums(
     """Of each lane the sums of labels in all bins of all columns, packed."""
     if not columns:
         return []
-    ends = np.cumsum([column.width for column in columns])
-    buckets = [c.bins[common.order] + end - c.width for c, end in zip(columns, ends, strict=True)]
-    picks = np.tile(np.arange(len(common.order)), len(columns))
-    together, count = np.concatenate(buckets), int(ends[-1])
-    return [
-        slots.joined(lane.bucket_sums(together, count, picks))
-        for slots, lane in zip(lanes, labels, strict=True)
-    ]
+    made = []
+    for slots, lane in zip(lanes, labels, strict=True):
+        # Column by column, so that no more than one column's bins are held twice.
+        sums = [lane.bucket_sums(c.bins[common.order], c.width) for c in columns]
+        made.append(slots.joined(concatenate(sums)))
+    return made
 
 
 def _letter(columns: list[BinnedColumn], sums: list[Encrypted], p: HeteroBinningParams) -> HostBins:

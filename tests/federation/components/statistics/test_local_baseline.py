@@ -46,6 +46,19 @@ async def test_predictions_are_scikit_learns(play: Any, classes: int) -> None:
     assert played[G].model.param["needOneVsRest"] is (classes > 2)
 
 
+async def test_an_argument_of_an_earlier_scikit_learn_is_taken_where_it_says_nothing_new(
+    play: Any,
+) -> None:
+    made = [
+        (await play(local_baseline, {"model_opts": options}, {G: {"train_data": table(2)}}))[G]
+        for options in ({}, {"multi_class": "auto"})
+    ]
+    assert made[0].model.param == made[1].model.param
+    with pytest.raises(InvalidParameters, match="multi_class"):
+        conf = {"model_opts": {"multi_class": "ovr"}}
+        await play(local_baseline, conf, {G: {"train_data": table(2)}})
+
+
 async def test_the_model_predicts_other_rows(play: Any) -> None:
     first = (await play(local_baseline, {}, {G: {"train_data": table(2)}}))[G]
     later = {"test_data": table(2, slice(10, 20)), "model": first.model}
