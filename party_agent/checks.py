@@ -16,12 +16,15 @@ from federation.components.tables.loaders import cache_loader
 from federation.components.tables.upload import UploadParams, upload_of
 from federation.errors import (
     InvalidInput,
+    InvalidPolicy,
     NotFound,
     PolicyRefused,
     TableTooSmall,
     TripactError,
 )
-from federation.spec.orders import PrepareJob, Reason, TaskBrief
+from federation.spec.dsl import SERVING
+from federation.spec.orders import PrepareJob, Reason, TableName, TaskBrief
+from federation.spec.party import Role
 from party_agent.peers import Peers
 from party_agent.plain import json_like
 from party_agent.policy import Ask, Rules, check_file
@@ -60,11 +63,12 @@ class Checks:
         """Every reason against a job, or the parameters of its tasks."""
         reasons = list(self._against_peers(order))
         params: dict[str, dict[str, Any]] = {}
-        for brief in order.tasks:
+        for ordered in order.tasks:
             try:
+                brief = with_features(ordered, self.rules)
                 component = find_component(brief.module)
-            except NotFound as error:
-                reasons.append(reason_of(error, brief.component))
+            except (InvalidPolicy, NotFound) as error:
+                reasons.append(reason_of(error, ordered.component))
                 continue
             reasons += self._against_task(order, brief, component)
             try:
@@ -96,7 +100,7 @@ class Checks:
                 message=f"{brief.module} has nothing to run at the role {brief.role.value}",
                 path=brief.component,
             )
-        tables = tuple(f"{table.namespace}/{table.name}" for table in brief.tables)
+        tables = self._foreign(brief)
         if component.params is not UploadParams:
             ask = Ask(
                 "job",
@@ -113,10 +117,16 @@ class Checks:
         self, params: ServingParams, order: PrepareJob, brief: TaskBrief
     ) -> Iterator[Reason]:
         """What is served counts as if it ran in a job of its own."""
-        tables = tuple(f"{table.namespace}/{table.name}" for table in brief.tables)
+        tables = self._foreign(brief)
         for module in dict.fromkeys(step.module for step in params.steps):
             parties = others(order, self.party_id)
             yield from self._against(Ask("job", module, brief.role.value, parties, tables), brief)
+
+    def _foreign(self, brief: TaskBrief) -> tuple[str, ...]:
+        """Tables that somebody else names; one that the owner's policy names is no question."""
+        if owners_features(brief, self.rules) is not None:
+            return ()
+        return tuple(f"{table.namespace}/{table.name}" for table in brief.tables)
 
     def _against_tables(self, brief: TaskBrief) -> Iterator[Reason]:
         for table in brief.tables:
@@ -143,6 +153,23 @@ class Checks:
             self.rules.check(ask)
         except TripactError as error:
             yield reason_of(error, brief.component)
+
+
+def owners_features(brief: TaskBrief, rules: Rules) -> TableName | None:
+    """The table that the owner has a served model look features up in, if the owner says so."""
+    if brief.module != SERVING or brief.role is not Role.HOST:
+        return None
+    return rules.features_of(f"{brief.params.get('model_id')}/{brief.params.get('model_version')}")
+
+
+def with_features(brief: TaskBrief, rules: Rules) -> TaskBrief:
+    """A task as this party runs it: a served model with the owner's table of features.
+
+    Raises:
+        InvalidPolicy: the policy can not be read.
+    """
+    table = owners_features(brief, rules)
+    return brief if table is None else brief.model_copy(update={"tables": (table,)})
 
 
 def others(order: PrepareJob, party_id: str) -> tuple[str, ...]:

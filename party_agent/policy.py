@@ -17,6 +17,10 @@
     [[refuse]]
     tables = ["payroll/*"]
 
+    [[serving]]                   # online predictions look features up here, and nowhere else
+    models = ["*#host-10000#*"]
+    table = "live/customers"
+
 A rule says nothing about what it leaves out. An `allow` must fit all of what is asked: every table
 and every other party of the job; a `refuse` fits as soon as one of them is named, and comes first.
 `what` tells which question a rule answers:
@@ -50,6 +54,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from federation.components.params import nearest
 from federation.errors import InvalidPolicy, PolicyRefused, Problem
+from federation.spec.orders import TableName
 from party_agent.home import write_atomically
 
 What = Literal["job", "upload", "read", "model", "log", "infer", "import"]
@@ -81,6 +86,18 @@ class PeerRules(_Section):
     keys: dict[str, str] = Field(default_factory=dict)
 
 
+class ServingRule(_Section):
+    """Where features of online predictions are looked up, whatever whoever loads a model says.
+
+    Attributes:
+        models: patterns of `model id/version`.
+        table: as `namespace/name`.
+    """
+
+    table: str = Field(pattern=r"^[^/]+/.+$")
+    models: tuple[str, ...] = ("*",)
+
+
 class Policy(_Section):
     """A party's whole policy; None means what the mode (standalone or cluster) says."""
 
@@ -89,6 +106,7 @@ class Policy(_Section):
     peers: PeerRules = Field(default_factory=PeerRules)
     allow: tuple[Rule, ...] = ()
     refuse: tuple[Rule, ...] = ()
+    serving: tuple[ServingRule, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +246,21 @@ class Rules:
         remedy = f"party-agent grant {ask.grant()} --home {self._home}"
         raise PolicyRefused(str(ask), 'default = "refuse"', remedy)
 
+    def features_of(self, model: str) -> TableName | None:
+        """The table that the owner has online predictions of a model look features up in.
+
+        Args:
+            model: as `model id/version`.
+
+        Raises:
+            InvalidPolicy: the policy can not be read.
+        """
+        for rule in self.policy.serving:
+            if _fits(rule.models, model):
+                namespace, _, name = rule.table.partition("/")
+                return TableName(namespace=namespace, name=name)
+        return None
+
     def check_any(self, what: What) -> None:
         """Say no where nothing of that kind is allowed at all.
 
@@ -333,4 +366,9 @@ def _problem(location: tuple[int | str, ...], kind: str, message: str) -> Proble
     return Problem(path, f"is not known{nearest(str(location[-1]), shape.model_fields)}")
 
 
-_SHAPES: dict[str, type[_Section]] = {"allow": Rule, "refuse": Rule, "peers": PeerRules}
+_SHAPES: dict[str, type[_Section]] = {
+    "allow": Rule,
+    "refuse": Rule,
+    "peers": PeerRules,
+    "serving": ServingRule,
+}

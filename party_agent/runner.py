@@ -148,7 +148,7 @@ class Runner:
         home = self._shop.home
         keys = attempt_keys(membership, attempt.order, attempt.me, seats)
         return Start(
-            attempt.order,
+            self._shop.sessions.adapted(attempt.order),
             self._shop.party_id,
             keys,
             home.root,
