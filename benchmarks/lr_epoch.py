@@ -15,6 +15,7 @@ import statistics
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -37,17 +38,22 @@ STORY = Path(__file__).parent.parent / "examples" / "hetero_lr"
 
 
 def run(size: int) -> list[Figure]:
-    """Both paths, where there are two; the peer in turns with the first."""
+    """Paillier by every path, the peer in turns with the first; then the lattice scheme."""
     paths = ["ifma", "portable"] if kernels.status().path == "ifma" else ["portable"]
+    ways = [("Paillier", path) for path in paths]
+    if find_spec("tenseal"):
+        ways.append(("BFV", paths[0]))
     with tables(size) as files, fate(files) as epoch_of_fate:
-        figures = measured(paths[0], files, epoch_of_fate)
-        for path in paths[1:]:
-            figures += measured(path, files, None)
+        figures = measured(*ways[0], files, epoch_of_fate)
+        for way in ways[1:]:
+            figures += measured(*way, files, None)
         return figures
 
 
-def measured(path: str, files: dict[str, Path], epoch_of_fate: Epoch | None) -> list[Figure]:
-    """Measure one path, and compare with the clear."""
+def measured(
+    method: str, path: str, files: dict[str, Path], epoch_of_fate: Epoch | None
+) -> list[Figure]:
+    """Measure one way to encrypt, and compare with the clear."""
     one, many, weights, theirs = [], [], [], []
     with counting_by(path), standalone() as running:
         client = FlowClient(running.url)
@@ -56,8 +62,8 @@ def measured(path: str, files: dict[str, Path], epoch_of_fate: Epoch | None) -> 
             taken = client.upload(file, namespace="credit", name=name, party_id=party)
             client.wait(taken, timeout_s=60)
         for number in range(RUNS):
-            one.append(fit(client, 1)[0])
-            seconds, found = fit(client, EPOCHS)
+            one.append(fit(client, 1, method)[0])
+            seconds, found = fit(client, EPOCHS, method)
             many.append(seconds)
             weights.append(found)
             if epoch_of_fate is not None and number < fate_runs():
@@ -66,7 +72,7 @@ def measured(path: str, files: dict[str, Path], epoch_of_fate: Epoch | None) -> 
     clear = pooled.fit(features, labels, epochs=EPOCHS, learning_rate=0.15, alpha=0.01)
     epochs = [(long - short) / (EPOCHS - 1) for short, long in zip(one, many, strict=True)]
     away = [float(np.abs(np.array(found) - clear).max()) for found in weights]
-    what = f"HeteroLR, one epoch over {len(labels):,} rows x (13 + 10), {path}"
+    what = f"HeteroLR, one epoch over {len(labels):,} rows x (13 + 10), {method}, {path}"
     beside = {"fate": round(statistics.median(theirs), 2)} if theirs else {}
     figures = [
         Figure.of(what, "s", epochs, goal="", **beside),
@@ -79,13 +85,13 @@ def measured(path: str, files: dict[str, Path], epoch_of_fate: Epoch | None) -> 
     return figures
 
 
-def fit(client: FlowClient, epochs: int) -> tuple[float, list[float]]:
+def fit(client: FlowClient, epochs: int, method: str) -> tuple[float, list[float]]:
     """Seconds that the training took, and its weights: guest, host, intercept.
 
     Raises:
         RuntimeError: the job did not succeed.
     """
-    dsl, conf = job(epochs)
+    dsl, conf = job(epochs, method)
     taken = client.submit(dsl, conf)
     if client.wait(taken, timeout_s=LIMIT_S) != "success":
         raise RuntimeError(f"job {taken.job_id} did not succeed")
@@ -96,12 +102,16 @@ def fit(client: FlowClient, epochs: int) -> tuple[float, list[float]]:
     return rows[0]["f_elapsed"] / 1000, weights
 
 
-def job(epochs: int) -> tuple[dict[str, Any], dict[str, Any]]:
+def job(epochs: int, method: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """The example's job over the benchmark's tables."""
     dsl, conf = (json.loads((STORY / f"{name}.json").read_text()) for name in ("dsl", "conf"))
     conf = copy.deepcopy(conf)
     parameters = conf["component_parameters"]
-    parameters["common"]["hetero_lr_0"] |= {"max_iter": epochs, "tol": 1e-12}
+    parameters["common"]["hetero_lr_0"] |= {
+        "max_iter": epochs,
+        "tol": 1e-12,
+        "encrypt_param": {"method": method, "key_length": 2048},
+    }
     for role in ("guest", "host"):
         parameters["role"][role]["0"]["reader_0"]["table"] = {"namespace": "credit", "name": role}
     return dsl, conf

@@ -11,9 +11,11 @@ is added, and two of four primes of q are dropped by rounding. Rounding takes aw
 tells of the factors: it is below 2**45 before and is divided by 2**94.
 
 Security: 128 bits, ring learning with errors, parameters of the standard (`seal`). Error: none but
-the fixed point's, with 16 bits after the point for what is encrypted and 14 for factors; magnitudes
-of fresh numbers are below 512. A ciphertext carries the largest magnitude that its numbers can have
-by the operations that made it, whatever they are, and what could wrap around is an overflow.
+the fixed point's, with 16 bits after the point for what is encrypted, and for a matrix as many as
+the number of its columns leaves room for: 15 at 30,000, 20 at 600. Magnitudes of fresh numbers are
+below 128, and on average of factors below 4. A ciphertext carries the largest magnitude that its
+numbers can have by the operations that made it, whatever they are, and what could wrap around is an
+overflow.
 
 Learns: who lacks the private key nothing; who holds it the products that are sent to it, and
 nothing of how they came about (up to 2**-36 a ciphertext). Of a line that was added up, and is not
@@ -48,9 +50,11 @@ from federation.errors import (
 PRECISION = 16
 """Most bits after the point of what is encrypted."""
 FACTOR_PRECISION = 14
-"""Most bits after the point of what ciphertexts are multiplied with."""
+"""Most bits after the point of a single factor."""
 
-_LIMIT_BITS = 25
+_LIMIT_BITS = 23
+_FACTOR_BITS = 3
+"""Bits before the point that a sum of factors has, for each of them."""
 _KEPT_LEVEL = 2
 _MOST_APART = 1024
 _MOST_TERMS = 1 << 20
@@ -250,7 +254,7 @@ class LatticeEncrypted(Encrypted):
             raise ValueError(f"shapes {matrix.shape} and {self.shape} do not go together")
         if self.apart:
             _lacks("products of products")
-        bits = min(precision_of(matrix, None), FACTOR_PRECISION)
+        bits = min(precision_of(matrix, None), self._factor_precision())
         factors = to_fixed(matrix, bits, HALF)
         lengths = np.abs(factors.astype(object)).sum(axis=1) if factors.size else np.zeros(1)
         most = self.most * max(int(length) for length in lengths)
@@ -259,6 +263,11 @@ class LatticeEncrypted(Encrypted):
         blocks = [self._row_product(spread, row) for row in factors]
         shape, precision = (len(matrix),), self.precision + bits
         return self._like(blocks, shape, precision=precision, apart=True, most=max(1, most))
+
+    def _factor_precision(self) -> int:
+        """Bits after the point of a matrix: of what everybody knows, and not of its numbers."""
+        used = self.most.bit_length() + self.size.bit_length() + _FACTOR_BITS
+        return max(0, HALF.bit_length() - 1 - used)
 
     def _in_ntt(self, block: Thing) -> Thing:
         library, result = seal(), seal().new()

@@ -28,7 +28,7 @@ from federation.errors import (
 from federation.wire.codec import decode, encode
 
 PUBLIC, PRIVATE = generate_lattice()
-REALS = st.floats(-500, 500)
+REALS = st.floats(-100, 100)
 few = settings(max_examples=15, deadline=None)
 
 
@@ -66,7 +66,7 @@ def test_sums_are_those_of_the_values(data: st.DataObject, n: int) -> None:
 @few
 @given(st.data(), st.integers(1, 4), st.integers(1, 6))
 def test_a_matrix_product_is_that_of_the_values(data: st.DataObject, m: int, k: int) -> None:
-    matrix = data.draw(hnp.arrays(np.float64, (m, k), elements=st.floats(-9, 9)))
+    matrix = data.draw(hnp.arrays(np.float64, (m, k), elements=st.floats(-4, 4)))
     values = data.draw(hnp.arrays(np.float64, k, elements=st.floats(-9, 9)))
     hidden = PUBLIC.encrypt(values)
     tolerance = k * 9 * 2.0**-13
@@ -93,7 +93,7 @@ def test_a_mean_gradient_is_good_to_a_millionth() -> None:
     bits = math.ceil(math.log2(rows))
     hidden = (matrix.T * (2.0**bits / rows)) @ PUBLIC.encrypt(values, precision=23)
     got = opened((hidden.halved(bits) + 0.25).refreshed())
-    np.testing.assert_allclose(got, matrix.T @ values / rows + 0.25, atol=1e-6)
+    np.testing.assert_allclose(got, matrix.T @ values / rows + 0.25, atol=5e-7)
 
 
 def test_single_values_are_picked_and_joined() -> None:
@@ -136,12 +136,12 @@ def test_packing_is_refused_by_name() -> None:
 
 
 def test_what_does_not_fit_is_not_encrypted() -> None:
-    assert opened(PUBLIC.encrypt([511.0, -511.0])).tolist() == [511.0, -511.0]
-    for wrong in ([512.0], [-512.0], [1e30]):
+    assert opened(PUBLIC.encrypt([127.0, -127.0])).tolist() == [127.0, -127.0]
+    for wrong in ([128.0], [-128.0], [1e30]):
         with pytest.raises(FixedPointOverflow):
             PUBLIC.encrypt(wrong)
     with pytest.raises(FixedPointOverflow):
-        PUBLIC.encrypt_ints([1 << 25])
+        PUBLIC.encrypt_ints([1 << 23])
     with pytest.raises(NonFiniteValues):
         PUBLIC.encrypt([np.nan])
 
@@ -149,12 +149,13 @@ def test_what_does_not_fit_is_not_encrypted() -> None:
 @pytest.mark.parametrize(
     "operation",
     [
-        lambda x: x * (1 << 33),
-        lambda x: -(-(x * (1 << 32)) * 2),
-        lambda x: x.doubled(33),
-        lambda x: np.full((1, 4), 1 << 31) @ x,
-        lambda x: x.doubled(32) + x.doubled(32),
-        lambda x: x + 512.0,
+        lambda x: x * (1 << 35),
+        lambda x: -(-(x * (1 << 34)) * 2),
+        lambda x: x.doubled(35),
+        lambda x: np.full((1, 4), 1 << 33) @ x,
+        lambda x: np.full((1, 4), 2000.0) @ x,
+        lambda x: x.doubled(34) + x.doubled(34),
+        lambda x: x + 128.0,
         lambda x: x.halved(40) + 1.0,
     ],
 )
@@ -164,8 +165,8 @@ def test_what_could_wrap_around_is_an_overflow_whatever_the_values_are(operation
 
 
 def test_sums_up_to_the_border_are_exact() -> None:
-    hidden = PUBLIC.encrypt_ints([(1 << 25) - 1, -(1 << 25) + 1]).doubled(32)
-    assert PRIVATE.decrypt_ints(hidden) == [((1 << 25) - 1) << 32, (-(1 << 25) + 1) << 32]
+    hidden = PUBLIC.encrypt_ints([(1 << 23) - 1, -(1 << 23) + 1]).doubled(34)
+    assert PRIVATE.decrypt_ints(hidden) == [((1 << 23) - 1) << 34, (-(1 << 23) + 1) << 34]
 
 
 # --- the curious party ----------------------------------------------------------------------------
@@ -241,7 +242,7 @@ def test_only_new_randomness_is_fresh() -> None:
 
 def test_what_a_letter_says_of_magnitudes_does_not_depend_on_the_values() -> None:
     letters = []
-    for scale in (1e-3, 300.0):
+    for scale in (1e-3, 100.0):
         matrix, values = np.full((2, 3), scale / 100), np.full(3, scale)
         line = (PUBLIC.encrypt(values) + PUBLIC.encrypt(values) + values).refreshed()
         letters.append((line.to_wire(), (matrix @ line).refreshed().to_wire()))
