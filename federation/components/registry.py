@@ -43,7 +43,9 @@ def components() -> Mapping[str, Component]:
     from federation.components.tables.sample import federated_sample
     from federation.components.tables.union import union
     from federation.components.tables.upload import upload
+    from federation.components.toys.information_retrieval import information_retrieval
     from federation.components.toys.secure_add import secure_add
+    from federation.components.toys.verifiable_sum import verifiable_sum
 
     every = (
         reader,
@@ -82,6 +84,8 @@ def components() -> Mapping[str, Component]:
         positive_unlabeled,
         serving,
         secure_add,
+        verifiable_sum,
+        information_retrieval,
     )
     return {name: c for c in every for name in (c.module, *c.aliases)}
 
