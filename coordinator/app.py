@@ -174,9 +174,9 @@ class Coordinator:
             middlewares=[timing(meters), signed],
         )
         app[JOBS], app[PARTIES] = jobs, parties
-        app[MODELS] = Models(store, agents, now_ms, jobs.next_id)
-        app[TRANSFERS] = Transfers(store, agents, now_ms, app[MODELS], jobs.next_id)
-        app[SERVING] = Serving(store, agents, now_ms, jobs, app[MODELS])
+        app[MODELS] = Models(store, asked, now_ms, jobs.next_id)
+        app[TRANSFERS] = Transfers(store, asked, now_ms, app[MODELS], jobs.next_id)
+        app[SERVING] = Serving(store, asked, now_ms, jobs, app[MODELS])
         app[TAGS] = Tags(store, now_ms)
         app[TRACKING], app[TABLES] = Tracking(store, asked), Tables(store, asked)
         app[TABLE_FILES] = TableFiles(store, asked, now_ms, jobs, app[TABLES])

@@ -20,13 +20,21 @@ ASKER: ContextVar[str | None] = ContextVar("asker", default=None)
 
 OWN_ALONE = frozenset(
     {
+        "checkpoint",
+        "checkpoints",
+        "convert_model",
         "copy_table",
         "download_csv",
+        "export_model",
+        "import_model",
+        "infer",
         "log",
         "output_model",
         "receive_upload",
+        "restore_model",
         "rows",
         "set_schema",
+        "store_model",
         "write_csv",
     }
 )

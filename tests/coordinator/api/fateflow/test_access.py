@@ -1,6 +1,8 @@
 """Privileges of parties, keys that were saved, and requests that are signed."""
 
+import io
 import json
+import tarfile
 from collections.abc import Iterator
 from http.client import HTTPConnection
 from pathlib import Path
@@ -8,9 +10,15 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
 
+from coordinator.api.signed import signing
 from coordinator.client import FlowClient, FlowError
 from coordinator.client.signer import Signer
+from coordinator.domain.access import ASKER, Apps
+from coordinator.domain.ports import wall_clock
+from coordinator.store import open_store
 
 SOURCE = {"src_party_id": "9999", "src_role": "guest"}
 OWN = {"role": "guest", "party_id": 9999}
@@ -231,3 +239,38 @@ def test_flow_client_signs_as_the_environment_says(
     with pytest.raises(FlowError, match="SIGNATURE is wrong"):
         FlowClient(live.url).ask("table/delete", table)
     client.ask("table/delete", table)
+
+
+def test_the_log_of_another_party_is_left_out(guest: Signed, done_job: str) -> None:
+    packed = guest.post("job/log/download", {"job_id": done_job})["data"]
+    with tarfile.open(fileobj=io.BytesIO(packed)) as tar:
+        names = set(tar.getnames())
+    assert "guest/9999/INFO.log" in names
+    assert "host/10000/INFO.log" not in names
+    assert "host/10000/NOT_FETCHED.log" in names
+
+
+async def test_a_coordinator_that_wants_signatures_answers_no_request_without_one(
+    tmp_path: Path,
+) -> None:
+    async with await open_store(f"sqlite:///{tmp_path / 'coordinator.db'}") as store:
+        apps = Apps(store, wall_clock)
+        made = await apps.add("9999")
+        app = web.Application(middlewares=[signing(apps, wall_clock, required=True)])
+        app.router.add_post("/v1/asker", _tell_asker)
+        app.router.add_post("/healthz", _tell_asker)
+        async with TestClient(TestServer(app)) as client:
+            refused = await (await client.post("/v1/asker")).json()
+            assert (refused["retcode"], refused["data"]["code"]) == (109, "not_authenticated")
+            headers = Signer(made.app_key, made.secret).headers("/v1/asker", b"")
+            assert await (await client.post("/v1/asker", headers=headers)).json() == "9999"
+            assert await (await client.post("/healthz")).json() is None
+            await apps.drop(made.app_key)
+            headers = Signer(made.app_key, made.secret).headers("/v1/asker", b"")
+            assert (await (await client.post("/v1/asker", headers=headers)).json())[
+                "retcode"
+            ] == 109
+
+
+async def _tell_asker(_: web.Request) -> web.Response:
+    return web.json_response(ASKER.get())
