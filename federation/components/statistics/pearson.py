@@ -2,11 +2,9 @@
 
 With columns z of mean 0 and deviation 1 over the same n rows,
 
-    corr(a, b) = sum_i z_a[i] z_b[i] / n          vif(a) = 1 / (1 - R2(a)) = (C^-1)_aa
+    corr(a, b) = sum_i z_a[i] z_b[i] / n
 
-C being the party's own matrix and R2(a) how much of a its other columns explain. A constant column
-has the correlation 0 with everything and no vif (0); one that follows from others has the vif
-MOST_VIF.
+A constant column has the correlation 0 with everything. VIF stands in `correlations`.
 
 Between parties the guest packs its columns, in fixed point of 30 bits, into one ciphertext a row
 (`federation.crypto.packing`) and sends them in the common order of rows. A host computes Z_h^T E(Z)
@@ -35,18 +33,16 @@ from federation.components.features.columns import chosen, features_of, instance
 from federation.components.features.params import ALL, Indexes, Names
 from federation.components.linear.letters import UnfitLetter
 from federation.components.params import Params
+from federation.components.statistics.correlations import standardised, variance_inflation
 from federation.crypto import Encrypted, PrivateKey, PublicKey, generate_keypair, matmul
 from federation.crypto.packing import Slots
 from federation.errors import BadCiphertext, FixedPointOverflow, NonFiniteValues
 from federation.spec.catalogue import Slot
 from federation.spec.party import GUEST, HOST, Party
 from federation.tables import Table
-from federation.tables.table import Matrix, Vector
+from federation.tables.table import Matrix
 
 PRECISION = 30
-MOST_VIF = 1e12
-SINGULAR = 1e10
-"""Condition from which on a matrix is not inverted."""
 
 
 class PearsonParams(Params):
@@ -317,32 +313,8 @@ def _columns(table: Table, p: PearsonParams) -> Columns:
     return Columns(names, [features.index(name) for name in names], standardised(x), common)
 
 
-def standardised(x: Matrix) -> Matrix:
-    """Columns of mean 0 and deviation 1; a constant one is 0."""
-    constant = np.ptp(x, axis=0) == 0 if len(x) else np.ones(x.shape[1], bool)
-    deviation = np.where(constant, 1.0, np.std(x, axis=0))
-    return np.asarray(np.where(constant, 0.0, (x - np.mean(x, axis=0)) / deviation))
-
-
 def _vif_if(p: PearsonParams, own: Columns) -> list[float]:
     return variance_inflation(own.corr).tolist() if p.calc_local_vif else []
-
-
-def variance_inflation(corr: Matrix) -> Vector:
-    """The vif of each column of a correlation matrix, shape (p,); 0 for a constant one."""
-    vif = np.zeros(len(corr))
-    varied = np.flatnonzero(np.diag(corr) > 0.5)
-    part = corr[np.ix_(varied, varied)]
-    if len(part) and np.linalg.cond(part) < SINGULAR:
-        vif[varied] = np.diag(np.linalg.inv(part))
-        return vif
-    for at, column in enumerate(varied):
-        others = np.delete(part, at, axis=0)
-        weights = np.linalg.lstsq(np.delete(others, at, axis=1), others[:, at])[0]
-        unexplained = 1.0 - float(others[:, at] @ weights)
-        vif[column] = min(1.0 / max(unexplained, 1.0 / MOST_VIF), MOST_VIF)
-    vif[vif > SINGULAR] = MOST_VIF
-    return vif
 
 
 # --- the model -----------------------------------------------------------------------------------

@@ -9,13 +9,12 @@ from sklearn.linear_model import LinearRegression
 from federation.channel import Channel
 from federation.components.common.row_order import IdsDiffer
 from federation.components.linear.letters import UnfitLetter
+from federation.components.statistics.correlations import MOST_VIF, variance_inflation
 from federation.components.statistics.pearson import (
-    MOST_VIF,
     PearsonParams,
     Products,
     hetero_pearson,
     lanes_of,
-    variance_inflation,
 )
 from federation.crypto import generate_keypair
 from federation.errors import InvalidParameters, NonFiniteValues
