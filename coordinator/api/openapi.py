@@ -41,6 +41,9 @@ def document(dialects: "Iterable[Dialect]", version: str) -> dict[str, Any]:
 def _operation(dialect: "Dialect", route: "Route") -> dict[str, Any]:
     answer = {"$ref": f"#/components/schemas/{dialect.name}"}
     content: dict[str, Any] = {"application/json": {"schema": answer}}
+    # Clients of files read the status first; such an answer may lack what others have.
+    loose = {name: part for name, part in dialect.answer.items() if name != "required"}
+    no = {"application/json": {"schema": loose}}
     if route.gives != "application/json":
         content[route.gives] = {}
     operation: dict[str, Any] = {
@@ -48,7 +51,9 @@ def _operation(dialect: "Dialect", route: "Route") -> dict[str, Any]:
         "summary": route.summary,
         "tags": [dialect.name],
         "responses": {
-            "200": {"description": "the answer, also for most errors", "content": content}
+            "200": {"description": "the answer, also for most errors", "content": content},
+            "210": {"description": "there is nothing to send", "content": no},
+            "4XX": {"description": "a no to a request for a file", "content": no},
         },
     }
     if variables := re.findall(r"{(\w+)}", route.path):
