@@ -11,7 +11,7 @@ import hashlib
 import secrets
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
@@ -61,7 +61,18 @@ _GOODBYE_S = 0.5
 class Daemon:
     """One agent at work; needs a running event loop."""
 
-    def __init__(self, settings: Settings, home: Home, joined: Joined) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        home: Home,
+        joined: Joined,
+        workers: Callable[[Background], Workers] | None = None,
+    ) -> None:
+        """Wire an agent up.
+
+        Args:
+            workers: where processes for tasks come from, if not from a nursery of its own.
+        """
         self._settings = settings
         self._home = home
         self._stopping = asyncio.Event()
@@ -89,7 +100,8 @@ class Daemon:
         self._relay = Relay(joined.party_id, self._audit, self._direct.send)
         self._direct.on_frame = self._relay.arrive
         self._direct.on_change = self._relay.resumed
-        self._workers = Workers(settings.spare_workers, self._background)
+        made = workers(self._background) if workers is not None else None
+        self._workers = made or Workers(settings.spare_workers, self._background)
         self._runner = Runner(
             Shop(
                 home=home,
