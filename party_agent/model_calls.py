@@ -10,6 +10,7 @@
 | `convert_model` {role, parts, framework} | {components}: names of files by component |
 | `checkpoints` {model_id, model_version, role, component} | list of steps |
 | `checkpoint` {..., step_index, step_name} | that step with the model's bytes |
+| `use_checkpoint` {..., to, or_last} | {digest, size_bytes}; it stands under another name as well |
 
 What a component learned leaves as far as the policy allows, and so does what is taken in.
 """
@@ -20,6 +21,7 @@ import hashlib
 import secrets
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,7 +29,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from federation.components.common.conversion import SKLEARN, convert, is_convertible
-from federation.errors import BadRequest
+from federation.errors import BadRequest, CheckpointNotFound
 from party_agent.archives import BadArchive, Part, manifest_of, pack, unpack
 from party_agent.home import Home, write_atomically
 from party_agent.models import ModelName, Models, Step
@@ -90,6 +92,8 @@ class _Checkpoint(_Args):
     component: str
     step_index: int | None = None
     step_name: str | None = None
+    to: tuple[str, str] = ("", "")
+    or_last: bool = False
 
     @property
     def named(self) -> ModelName:
@@ -113,6 +117,7 @@ class ModelCalls:
             "convert_model": self._convert,
             "checkpoints": self._checkpoints,
             "checkpoint": self._checkpoint,
+            "use_checkpoint": self._use_checkpoint,
         }
 
     # --- archives --------------------------------------------------------------------------------
@@ -194,6 +199,17 @@ class ModelCalls:
         content = self._models.checkpoint_file(asked.named, step).read_bytes()
         models = {f"{model.module}Model": base64.b64encode(content).decode()}
         return {**_told(step), "models": models}
+
+    async def _use_checkpoint(self, args: dict[str, Any], _: Stream) -> Any:
+        asked = _Checkpoint.model_validate(args)
+        try:
+            model = self._models.get_checkpoint(asked.named, asked.step_index, asked.step_name)[1]
+        except CheckpointNotFound:
+            if not asked.or_last:
+                raise
+            model = self._models.get(asked.named)
+        name = ModelName(*asked.to, asked.role, asked.component)
+        return asdict(self._models.save(name, model))
 
     # --- inside ----------------------------------------------------------------------------------
 

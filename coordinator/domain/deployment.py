@@ -5,18 +5,18 @@ stay where they are: at the parties, under the training's version.
 Source: FATE-Flow 1.5 and later, model deploy.
 """
 
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from coordinator.domain.ports import Agents, Clock, Store, Tx
 from coordinator.domain.records import Deployment, Job, JobFilter, OutputModel, Training
-from federation.errors import Conflict, ModelNotDeployed, ModelNotFound
+from federation.errors import Conflict, InvalidJob, ModelNotDeployed, ModelNotFound, Problem
 from federation.spec.conf import read_version
 from federation.spec.documents import JsonObject
 from federation.spec.findings import Findings
 from federation.spec.job import read_job
-from federation.spec.party import Party
+from federation.spec.party import Party, Role
 from federation.spec.predict import check_deployed, deduce, deploy
 from federation.spec.predict_conf import conf_template
 from federation.spec.status import Status
@@ -33,6 +33,14 @@ class NothingToDeploy(Conflict):
             "deployed: submit a predict job with it",
             model_version=model_version,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A step of a component's training, by its number or its name."""
+
+    index: int | None = None
+    name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +79,7 @@ class Models:
         *,
         components: Collection[str] | None = None,
         dsl: JsonObject | None = None,
+        steps: Mapping[str, Step] | None = None,
     ) -> Trained:
         """Make a version of a training that predicts.
 
@@ -78,10 +87,13 @@ class Models:
             model_version: of the training, or of what was deployed from it before.
             components: those to keep; all if None.
             dsl: the prediction DSL, if it was written by hand; `components` does not count then.
+            steps: of which step of its training a component's model is to be; of the others it is
+                the one at the end.
 
         Raises:
             ModelNotFound, Conflict: no such model, or it can not be deployed.
-            InvalidJob: the DSL does not fit the training.
+            InvalidJob: the DSL does not fit the training, or a component kept no such step.
+            Unavailable, CallFailed: a party is away, or does not have the step.
         """
         train = (await self.get(model_id, model_version)).train
         if Trained(train).dsl_version == 1:
@@ -97,9 +109,51 @@ class Models:
             dsl=dsl,
             created_ms=self._clock(),
         )
+        kept = await self._checkpoints(train, deployment.model_version, steps or {})
         async with self._store.begin() as tx:
             await tx.models.deploy(deployment)
+            for part in kept:
+                await tx.tracking.add_outputs((), part, deployment.created_ms)
         return Trained(train, deployment)
+
+    async def _checkpoints(
+        self, train: Job, version: str, steps: Mapping[str, Step]
+    ) -> list[OutputModel]:
+        """Models of a version of its own: each seat takes them from its checkpoints."""
+        parts = await self.parts(Trained(train))
+        missing = sorted(set(steps) - {part.component for part in parts})
+        if missing:
+            problems = [
+                Problem(f"components_checkpoint.{name}", "this component has no model")
+                for name in missing
+            ]
+            raise InvalidJob(problems)
+        made = []
+        for part in parts:
+            if part.component not in steps:
+                continue
+            args = {
+                "model_id": part.model_id,
+                "model_version": part.model_version,
+                "role": part.role.value,
+                "component": part.component,
+                "to": [train.model_id, version],
+                "step_index": steps[part.component].index,
+                "step_name": steps[part.component].name,
+                # An arbiter has no weights, and so nothing that could differ from step to step.
+                "or_last": part.role is Role.ARBITER,
+            }
+            await self._agents.ensure(part.party_id)
+            told = await self._agents.call(part.party_id, "use_checkpoint", args)
+            made.append(
+                replace(
+                    part,
+                    model_version=version,
+                    digest=str(told["digest"]),
+                    size_bytes=int(told["size_bytes"]),
+                )
+            )
+        return made
 
     async def get(self, model_id: str | None, model_version: str) -> Trained:
         """A version of a model; without a model id, the one of that version.

@@ -30,7 +30,7 @@ async def plan_of(tx: Tx, job: JobSpec, record: Job, tasks: spec.Plan) -> tuple[
     inherited = await inherit(tx, job, record.roles)
     models = {name: (found.model_id, found.version) for name, found in inherited.models()}
     if record.kind == "predict":
-        models |= await _models_of(tx, await training_of(tx, record))
+        models |= await _models_of(tx, await training_of(tx, record), record.model_version)
     plan = job_plan(
         record.job_id, job, tasks, models, tables=tables, posted=[record.dsl, record.conf]
     )
@@ -54,11 +54,17 @@ async def _tables(tx: Tx, wanted: list[tuple[OutputRef, Party]]) -> Tables:
     return found
 
 
-async def _models_of(tx: Tx, train: Job) -> dict[str, tuple[str, str]]:
-    """Where the models of a training job are: with it, or with the job it took them over from."""
+async def _models_of(tx: Tx, train: Job, version: str) -> dict[str, tuple[str, str]]:
+    """Where the models of a training job are: with it, or with the job it took them over from.
+
+    A version that was deployed with checkpoints has those of its own.
+    """
     models = {"": (train.model_id, train.model_version)}
     job = read_job(train.dsl, train.conf)
     for name in job.dsl.names:
         origin = await model_origin(tx, train, name)
         models[name] = (origin.model_id, origin.version)
+    if version != train.model_version:
+        for own in await tx.tracking.models(train.model_id, version):
+            models[own.component] = (own.model_id, own.model_version)
     return models

@@ -14,7 +14,7 @@ from coordinator.domain.deployment import Models, Trained, job_of
 from coordinator.domain.inheritance import model_origin
 from coordinator.domain.migration import Migrated, Migration, conf_with, ids_of, renamed_seats
 from coordinator.domain.ports import Agents, Clock, Store, Tx
-from coordinator.domain.records import Deployment, Job, ModelSeat, OutputModel, Training
+from coordinator.domain.records import Deployment, ModelSeat, OutputModel, Training
 from coordinator.domain.share import Share, Wanted, expected_of
 from federation.errors import (
     BadRequest,
@@ -78,7 +78,7 @@ class Transfers:
         """
         async with self._store.read() as view:
             model = await self._models.get(wanted.model_id, wanted.model_version)
-            parts = await _parts(view, model.train, wanted.seat)
+            parts = await _parts(view, model, wanted.seat)
             seats = await view.models.seats(wanted.model_version)
         if not parts:
             raise ModelNotFound(wanted.model_id, wanted.model_version)
@@ -288,16 +288,23 @@ class Transfers:
             )
 
 
-async def _parts(view: Tx, train: Job, seat: Party) -> list[OutputModel]:
-    """Models of a seat, its own training's and those it took over from earlier ones."""
-    found: dict[str, OutputModel] = {}
+async def _parts(view: Tx, model: Trained, seat: Party) -> list[OutputModel]:
+    """Models of a seat: its training's, those that took over from earlier ones, checkpoints."""
+    train, found = model.train, dict[str, OutputModel]()
     for name in read_job(train.dsl, train.conf).dsl.names:
         origin = await model_origin(view, train, name)
         for part in await view.tracking.models(origin.model_id, origin.version):
-            mine = (part.role, part.party_id) == (seat.role, seat.party_id)
-            if mine and part.component == name:
+            if part.component == name and _is_of(part, seat):
                 found[name] = part
+    if model.deployed is not None:
+        for part in await view.tracking.models(train.model_id, model.model_version):
+            if _is_of(part, seat):
+                found[part.component] = part
     return list(found.values())
+
+
+def _is_of(part: OutputModel, seat: Party) -> bool:
+    return (part.role, part.party_id) == (seat.role, seat.party_id)
 
 
 async def _add_once(tx: Tx, training: Training, deployment: Deployment | None) -> None:

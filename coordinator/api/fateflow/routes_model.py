@@ -9,11 +9,11 @@ from coordinator.api.fateflow.documents import document_of, document_or_file, ht
 from coordinator.api.fateflow.filters import seats_shown
 from coordinator.api.fateflow.rows import date_of, roles_shown
 from coordinator.api.keys import MODELS, SERVING, TRANSFERS
-from coordinator.domain.deployment import Trained
+from coordinator.domain.deployment import Step, Trained
 from coordinator.domain.records import OutputModel
 from federation.errors import ModelNotDeployed, ModelNotFound
 from federation.fateflow.envelope import Retcode, reply
-from federation.fateflow.reading import WrongArgument, read_body, require, text_of
+from federation.fateflow.reading import WrongArgument, number_of, read_body, require, text_of
 from federation.fateflow.seats import party_of, role_of
 from federation.spec.ids import party_model_id
 from federation.spec.party import Party, Role
@@ -25,14 +25,13 @@ HTTP_NOTHING_TO_SEND = 210
 async def deploy(request: web.Request) -> web.Response:
     """Make a version of a training that predicts."""
     body = await read_body(request)
-    if body.get("components_checkpoint"):
-        raise WrongArgument("components_checkpoint: models are deployed as they were at the end")
     try:
         made = await request.app[MODELS].deploy(
             text_of(body, "model_id"),
             text_of(body, "model_version"),
             components=names_of(body, "cpn_list"),
             dsl=document_of(body, "predict_dsl") or document_of(body, "dsl"),
+            steps=_steps_of(body),
         )
     except ModelNotFound as error:
         return http_no(HTTP_NO_SUCH_MODEL, error.message)
@@ -56,6 +55,21 @@ async def deploy(request: web.Request) -> web.Response:
             "detail": detail,
         }
     )
+
+
+def _steps_of(body: dict[str, Any]) -> dict[str, Step]:
+    """Which step of its training each component's model is to be of."""
+    given = body.get("components_checkpoint") or {}
+    if not isinstance(given, dict) or not all(isinstance(step, dict) for step in given.values()):
+        raise WrongArgument("components_checkpoint is {component: {step_index or step_name}}")
+    steps = {}
+    for component, said in given.items():
+        index = number_of(said, "step_index", -1)
+        name = text_of(said, "step_name") if said.get("step_name") else None
+        if index < 0 and name is None:
+            raise WrongArgument(f"components_checkpoint.{component} names no step")
+        steps[component] = Step(None if index < 0 else index, name)
+    return steps
 
 
 async def predict_dsl(request: web.Request) -> web.Response:
@@ -165,6 +179,7 @@ ROUTES = (
             "cpn_list": "list of names",
             "predict_dsl": "object, or its text",
             "dsl": "text of an object",
+            "components_checkpoint": "{component: {step_index or step_name}}",
         },
     ),
     Route(

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from coordinator.domain.deployment import Models, NothingToDeploy
+from coordinator.domain.deployment import Models, NothingToDeploy, Step
 from coordinator.domain.jobs import Jobs
 from coordinator.domain.records import Submitted
 from coordinator.store import SqlStore
@@ -139,3 +139,30 @@ async def test_what_is_no_model_is_not_deployed(
     failed = await train(jobs, agents, dsl, conf)
     with pytest.raises(Conflict):
         await models.deploy(trained.model_id, failed.job_id)
+
+
+async def test_a_version_deployed_with_a_step_has_models_of_its_own(
+    jobs: Jobs, agents: Any, models: Models, dsl: Json, conf: Json
+) -> None:
+    trained = await train(jobs, agents, dsl, conf)
+    agents.answers["use_checkpoint"] = {"digest": "c", "size_bytes": 5}
+    made = await models.deploy(
+        trained.model_id, trained.job_id, steps={"hetero_lr_0": Step(index=2)}
+    )
+    asked = [args for _, method, args in agents.asked if method == "use_checkpoint"]
+    assert {args["role"] for args in asked} == {"guest", "host", "arbiter"}
+    assert {(args["step_index"], args["to"][1]) for args in asked} == {(2, made.model_version)}
+    agents.taken.clear()
+    await train(jobs, agents, {}, predicting(conf, trained.model_id, made.model_version))
+    orders = [order for _, order in agents.taken if isinstance(order, RunTask)]
+    used = {m.component: m.model_version for order in orders for m in order.model}
+    assert used == {"dataio_0": trained.job_id, "hetero_lr_0": made.model_version}
+
+
+async def test_a_step_of_a_component_without_a_model_is_refused(
+    jobs: Jobs, agents: Any, models: Models, dsl: Json, conf: Json
+) -> None:
+    trained = await train(jobs, agents, dsl, conf)
+    with pytest.raises(InvalidJob, match="reader_0"):
+        await models.deploy(trained.model_id, trained.job_id, steps={"reader_0": Step(index=1)})
+    assert await models.find(trained.model_id, "x") == []
