@@ -8,10 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
+from federation.components.common.columns import matrix_of, numbers_of
 from federation.components.common.row_order import RowOrder
-from federation.components.features.dense import NoSuchColumn
 from federation.errors import DataProblem, NonFiniteValues
 from federation.tables import Table, TableKind
 from federation.tables.table import Matrix, Vector
@@ -57,13 +56,13 @@ class Rows:
     def label(self) -> Vector | None:
         """Labels in the common order, NaN where there is none; None without a label column."""
         name = self.table.schema.label
-        return None if name is None else _numbers(self.table, name)[self.order]
+        return None if name is None else numbers_of(self.table, name)[self.order]
 
     @property
     def weight(self) -> Vector | None:
         """What each row counts, in the common order; None where all count the same."""
         name = self.table.schema.meta.get(SAMPLE_WEIGHT)
-        return None if name is None else _numbers(self.table, str(name))[self.order]
+        return None if name is None else numbers_of(self.table, str(name))[self.order]
 
     @property
     def ranks(self) -> npt.NDArray[np.int64]:
@@ -102,7 +101,7 @@ def rows_of(
     wanted = names
     if wanted is None:
         wanted = tuple(name for name in _feature_names(table) if name != exposure)
-    features = _features(table, wanted)[common.order]
+    features = matrix_of(table, wanted)[common.order]
     wrong = int(np.count_nonzero(~np.isfinite(features)))
     if wrong:
         raise NonFiniteValues(wrong)
@@ -155,31 +154,8 @@ def _feature_names(table: Table) -> tuple[str, ...]:
     return tuple(name for name in table.feature_names if name != weight)
 
 
-def _features(table: Table, names: tuple[str, ...]) -> Matrix:
-    absent = [name for name in names if name not in table.schema.columns]
-    if absent:
-        raise NoSuchColumn(
-            f"the table lacks {len(absent)} columns the model was made with: "
-            f"{', '.join(absent[:20])}",
-            columns=absent,
-        )
-    matrix = np.empty((table.rows, len(names)))
-    for position, name in enumerate(names):
-        matrix[:, position] = _numbers(table, name)
-    return matrix
-
-
-def _numbers(table: Table, name: str) -> Vector:
-    try:
-        return table.numbers(name)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-        raise DataProblem(
-            f"column {name} holds text; encode it as numbers or leave it out", column=name
-        ) from None
-
-
 def _log_exposure(table: Table, name: str) -> Vector:
-    exposure = _features(table, (name,))[:, 0]
+    exposure = matrix_of(table, (name,))[:, 0]
     wrong = int(np.count_nonzero(~(exposure > 0) | ~np.isfinite(exposure)))
     if wrong:
         raise DataProblem(
