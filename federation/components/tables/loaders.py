@@ -1,7 +1,10 @@
 """CacheLoader and ModelLoader: hand on what an earlier job made, a cache or a component's model.
 
 The party's agent finds what the parameters name in its own store and binds it to the component's
-port; nothing is sent. Learns: nobody anything.
+port; nothing is sent.
+
+Learns: nobody anything.
+Tolerance: exact.
 Source: FATE 1.x CacheLoader, ModelLoader.
 """
 
