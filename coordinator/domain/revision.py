@@ -17,6 +17,7 @@ from coordinator.domain.state import JobPlan
 from federation.errors import Conflict, InvalidJob, JobNotEnded, JobNotFound, Problem
 from federation.spec.catalogue import Catalogue
 from federation.spec.conf import CONF
+from federation.spec.conf_update import as_version_1
 from federation.spec.documents import JsonObject
 from federation.spec.job import JobSpec, read_job
 from federation.spec.parameters import merged
@@ -29,7 +30,8 @@ async def revise(
     """Lay `more` over the conf of a job.
 
     Args:
-        more: `component_parameters` and `job_parameters`, as a conf of DSL version 2 has them.
+        more: `component_parameters` and `job_parameters`, as a conf of DSL version 2 has them;
+            a conf of version 1 is given the same in its own form.
 
     Returns:
         The job with its new conf, and the components that are told something else now.
@@ -47,12 +49,10 @@ async def revise(
     if state is None:
         raise Conflict(f"job {job_id} never had tasks; submit it anew", job_id=job_id)
     before = read_job(job.dsl, job.conf)
-    if before.conf.dsl_version != 2:
-        raise Conflict(
-            f"job {job_id} is of dsl_version 1, whose parameters are not updated; submit it anew",
-            job_id=job_id,
-        )
-    revised = replace(job, conf=merged(cast(JsonObject, dict(job.conf)), more))
+    conf = cast(JsonObject, dict(job.conf))
+    if before.conf.dsl_version == 1:
+        more = as_version_1(conf, more, {r.value: len(ids) for r, ids in job.roles.items()})
+    revised = replace(job, conf=merged(conf, more))
     after = read_job(revised.dsl, revised.conf)
     _check_same(before, after)
     plan, _ = await plan_of(tx, after, revised, checked_plan(after, catalogue))

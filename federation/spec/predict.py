@@ -29,11 +29,14 @@ _BRIDGED_SLOTS = ("train_data", "eval_data", "test_data", "data")
 _NOT_DEPLOYED = frozenset({"Evaluation", "FederatedSample", "PSI"})
 
 
-def deploy(train_dsl: JsonObject, components: Collection[str] | None = None) -> JsonObject:
-    """The prediction DSL of a training of DSL version 2.
+def deploy(
+    train_dsl: JsonObject, components: Collection[str] | None = None, version: int = 2
+) -> JsonObject:
+    """The prediction DSL of a training that keeps some of its components.
 
     What a component takes from outside `components` (normally from a Reader) is erased: whoever
-    predicts adds a Reader of their own.
+    predicts adds a Reader of their own. In version 1 tables are named by the conf, and every
+    `args.<key>` becomes `args.eval_data`.
 
     Args:
         components: those to keep; all if None.
@@ -41,12 +44,13 @@ def deploy(train_dsl: JsonObject, components: Collection[str] | None = None) -> 
     Raises:
         InvalidJob: the training DSL has problems, or lacks some of `components`.
     """
-    dsl = read_dsl(train_dsl, 2)
-    kept = dsl.names if components is None else tuple(components)
+    dsl = read_dsl(train_dsl, version)
+    names = [node.name for node in dsl.components if node.args_key is None]
+    kept = names if components is None else tuple(components)
     unknown = [
-        Problem(f"cpn_list[{i}]", f'component "{n}" does not exist{did_you_mean(n, dsl.names)}')
+        Problem(f"cpn_list[{i}]", f'component "{n}" does not exist{did_you_mean(n, names)}')
         for i, n in enumerate(kept)
-        if n not in dsl.names
+        if n not in names
     ]
     if unknown:
         raise InvalidJob(unknown)

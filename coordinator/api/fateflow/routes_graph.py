@@ -147,10 +147,11 @@ async def generate_dsl(request: web.Request) -> web.Response:
         raise MissingArguments(
             [name for name, got in (("cpn_str", kept), ("train_dsl", train_dsl)) if not got]
         )
-    if number_of(body, "version", 2) != 2:
-        raise WrongArgument("version is 2: jobs of dsl_version 1 make their prediction DSL alone")
+    version = number_of(body, "version", 2)
+    if version not in (1, 2):
+        raise WrongArgument("version is 1 or 2")
     try:
-        return document_or_file(body, deploy(train_dsl, kept))
+        return document_or_file(body, deploy(train_dsl, kept, version))
     except InvalidJob as error:
         return http_no(HTTP_NOTHING_TO_SEND, error.message)
 
@@ -225,7 +226,12 @@ ROUTES = (
         "job/dsl/generate",
         generate_dsl,
         "A prediction DSL out of a training DSL",
-        {"cpn_str*": "names", "train_dsl*": "text of an object", "filename": "text"},
+        {
+            "cpn_str*": "names",
+            "train_dsl*": "text of an object",
+            "version": "number or text, 1 or 2",
+            "filename": "text",
+        },
     ),
     Route("table/list", tables_of_job, "Tables of a job by component", {**_JOB, **_SEAT}),
 )

@@ -132,7 +132,11 @@ async def update_parameters(request: web.Request) -> web.Response:
         return reply(retcode=Retcode.DATA_ERROR, retmsg="can not found job")
     return reply(
         {
-            "component_parameters": job.conf.get("component_parameters", {}),
+            "component_parameters": job.conf.get("component_parameters")
+            or {
+                "common": job.conf.get("algorithm_parameters", {}),
+                "role": job.conf.get("role_parameters", {}),
+            },
             "job_parameters": job.conf.get("job_parameters", {}),
             "components": changed,
         },

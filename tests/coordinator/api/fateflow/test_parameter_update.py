@@ -79,3 +79,48 @@ def test_a_job_that_runs_keeps_its_parameters(live: Any, lr_dsl: Any, lr_conf: A
 def test_parameters_of_no_job_are_102(live: Any) -> None:
     answer = update(live, "1", component_parameters={"common": {LR: {"max_iter": 9}}})
     assert (answer["retcode"], answer["retmsg"]) == (102, "can not found job")
+
+
+def test_a_job_of_version_1_is_updated_in_its_own_form(live: Any, lr_dsl: Any) -> None:
+    dsl, conf = version_1(lr_dsl)
+    live.agents.failing[LR] = Reason(code="diverged", message="the loss is not finite")
+    job_id = live.client.submit(dsl, conf).job_id
+    assert live.client.wait(job_id, timeout_s=20) == "failed"
+    live.agents.failing.clear()
+    more = {"common": {LR: {"max_iter": 9}}, "role": {"host": {"0": {LR: {"learning_rate": 2}}}}}
+    answer = update(live, job_id, component_parameters=more)
+    assert answer["data"]["components"] == [LR]
+    assert answer["data"]["component_parameters"]["common"][LR] == {"max_iter": 9}
+    live.client.jobs.rerun(job_id)
+    assert live.client.wait(job_id, timeout_s=20) == "success"
+    assert told(live, job_id)["max_iter"] == 9
+    kept = live.client.jobs.config(job_id)["runtime_conf"]
+    assert kept["role_parameters"]["host"][LR] == {"learning_rate": [2]}
+
+
+@pytest.mark.parametrize("version", [1, "1"])
+def test_a_prediction_dsl_of_version_1_reads_what_is_to_be_predicted(
+    live: Any, lr_dsl: Any, version: Any
+) -> None:
+    dsl, _ = version_1(lr_dsl)
+    made = live.client.jobs.predict_dsl(dsl, ["intersection_0", LR], version)
+    assert made["components"]["intersection_0"]["input"]["data"] == {"data": ["args.eval_data"]}
+    assert made["components"][LR]["input"]["model"] == [f"pipeline.{LR}.model"]
+
+
+def version_1(dsl: Any) -> Any:
+    """The job of `dsl` in the form of FATE before 1.5."""
+    components = {name: part for name, part in dsl["components"].items() if name != "reader_0"}
+    joined = {**components["intersection_0"], "input": {"data": {"data": ["args.train_data"]}}}
+
+    def table(name: str) -> Any:
+        return {"args": {"data": {"train_data": [{"name": name, "namespace": "breast"}]}}}
+
+    conf = {
+        "initiator": {"role": "guest", "party_id": 9999},
+        "job_parameters": {"work_mode": 0},
+        "role": {"guest": [9999], "host": [10000], "arbiter": [10000]},
+        "role_parameters": {"guest": table("guest"), "host": table("host")},
+        "algorithm_parameters": {LR: {"max_iter": 3}},
+    }
+    return {"components": {**components, "intersection_0": joined}}, conf
