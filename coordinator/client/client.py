@@ -271,6 +271,20 @@ class FlowClient:
             body["predict_dsl"] = predict_dsl
         return str(self.ask("model/deploy", body)["model_version"])
 
+    def infer(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """The answer to an online prediction in FATE-Serving's words, as it is.
+
+        Args:
+            request: `head` with a `serviceId`, and a `body` with one row or a `batchDataList`.
+
+        Raises:
+            Unreachable: nobody answers.
+        """
+        body = request.get("body")
+        batch = isinstance(body, Mapping) and "batchDataList" in body
+        path = "batchInference" if batch else "inference"
+        return self._transport().post_json(f"/federation/v1/{path}", request)
+
     def predict_dsl(self, model_id: str, model_version: str) -> dict[str, Any]:
         """The DSL a deployed version predicts with."""
         body = {"model_id": model_id, "model_version": model_version}

@@ -108,6 +108,21 @@ def query(
         show.grid("models", names, ([row[f"f_{name}"] for name in names] for row in rows))
 
 
+@model.command("infer")
+def infer(
+    request: Annotated[
+        Path,
+        typer.Option("--conf-path", "-c", help="JSON file: head.serviceId, and a body of rows."),
+    ],
+    url: Url = None,
+) -> None:
+    """Ask a bound model for predictions; the address may be that of the party's own gateway."""
+    answer = FlowClient(address(url)).infer(read_json(request))
+    show.as_json(answer)
+    if answer.get("retcode") != 0:
+        raise typer.Exit(1)
+
+
 def _step(text: str) -> tuple[str, str]:
     """A component and its checkpoint.
 

@@ -14,6 +14,7 @@ from aiohttp import web
 
 from coordinator.api.dialect import mount
 from coordinator.api.fateflow import DIALECT
+from coordinator.api.inference import ROUTES as INFERENCE
 from coordinator.api.keys import (
     JOBS,
     MODELS,
@@ -425,6 +426,7 @@ class LiveCoordinator:
         app[PRIVILEGES], app[PUBLIC_KEYS] = Privileges(store), PublicKeys(store)
         app[PARTIES] = Parties(store, b"c" * 32, wall_clock)
         app[PUBLIC_URL] = "http://coordinator.example"
+        app.router.add_routes(INFERENCE)
         mount(app, [DIALECT])
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await runner.setup()

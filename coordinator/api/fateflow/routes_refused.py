@@ -13,7 +13,10 @@ _SERVING = (
     "models are deployed to no other server: model/load and model/bind answer online here, and "
     "model/export has the files that model/homo/convert makes"
 )
-_AT_THE_PARTY = "models stay at the parties that trained them; they are not moved or rebuilt here"
+_AT_THE_PARTY = (
+    "models of several parties are not put together, nor parts of them taken out: model/export "
+    "gives each party's own share"
+)
 _ONE_PROVIDER = "components come with the parties' agents; none can be registered"
 
 REFUSED = {

@@ -162,10 +162,12 @@ class _Guest:
         self.line = line
         self.wanted = wanted
         self.number = 0
+        # A horizontal model's component may meet others in its training, and has none to meet here.
+        self.asks = line.meets and len(ch.hosts) > 0
 
     async def greet(self) -> None:
         """Wait until every host is ready."""
-        if self.line.meets:
+        if self.asks:
             await self._looked_up(self._next(), [])
 
     async def answer(self, pass_: Pass) -> None:
@@ -173,7 +175,7 @@ class _Guest:
         try:
             rows = pass_.open
             self.wanted.check(rows)
-            for row in rows if self.line.meets else ():
+            for row in rows if self.asks else ():
                 if not row.id:
                     row.fail(BAD_REQUEST, "sendToRemoteFeatureData names no id for the hosts")
             for start in range(0, len(rows), self.p.most_rows):
@@ -218,8 +220,8 @@ class _Guest:
             return None
 
     async def _predict(self, here: Channel, rows: Sequence[Row], made: dict[str, Table]) -> None:
-        async with asyncio.timeout(self.p.patience_s if self.line.meets else None):
-            if self.line.meets:
+        async with asyncio.timeout(self.p.patience_s if self.asks else None):
+            if self.asks:
                 known = await self._looked_up(here, rows)
                 if not known.any():
                     return

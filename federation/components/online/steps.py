@@ -29,10 +29,12 @@ READS = frozenset({"DataTransform", "DataIO"})
 
 NOT_ONLINE = frozenset(
     {
+        "CacheLoader",
         "Evaluation",
         "FederatedSample",
         "HeteroDataSplit",
         "HomoDataSplit",
+        "ModelLoader",
         "Reader",
         "Scorecard",
         "Union",
@@ -103,7 +105,7 @@ class Step:
             return
         if self.model is not None:
             ports["model"] = self.model
-        where = replace(facts, component=self.name)
+        where = replace(facts, component=self.name, outputs=None)
         there = ch.scope(self.name) if self.meets else ch
         result = await self.component.run(there, self.params, ports, Quiet(), where)
         if result.data and isinstance(result.data[0], Table):

@@ -434,3 +434,10 @@ def test_an_ended_job_gets_other_parameters(flow: Any, write: Any, documents: An
     assert (ran.code, ran.out.strip()) == (0, "changed: hetero_lr_0")
     again = flow("job", "parameter-update", "-j", job_id, "-c", conf)
     assert again.out.strip() == "changed: nothing"
+
+
+def test_an_online_prediction_that_nobody_answers_ends_with_a_no(flow: Any, write: Any) -> None:
+    ask = {"head": {"serviceId": "nobody"}, "body": {"featureData": {}}}
+    told = flow("model", "infer", "-c", write("ask.json", ask))
+    assert told.code == 1
+    assert told.json["retcode"] == 122

@@ -1,7 +1,7 @@
 """A served model, asked in one process over sealed letters."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -125,6 +125,7 @@ async def ask(
     hosts: tuple[Party, ...] = (H,),
     steps: Any = None,
     stores: Mapping[Party, Store] | None = None,
+    models: tuple[Model, ...] | None = None,
 ) -> MemoryRelay:
     """Ask a model that is served by `hosts` too; answers are in the questions."""
     params = ServingParams.parse({"steps": STEPS if steps is None else steps, "patience_s": 30})
@@ -144,7 +145,7 @@ async def ask(
             store=None if party == G else (stores or {}).get(party) or Store(ROWS[party]),
             questions=Script(list(turns)) if party == G else None,
         )
-        ports = {"isometric_model": models_of(party)}
+        ports = {"isometric_model": models or models_of(party)}
         return lambda ch: serving.run(ch, params, ports, Quiet(), facts)
 
     letters = serving.messages_with(params)
@@ -242,6 +243,16 @@ async def test_no_id_or_feature_of_a_request_leaves_but_the_ids_looked_up() -> N
     relay = await ask([question(("u", {"a": 12345.5, "b": 2}))])
     from_guest = [row.tag for row in relay.ledger if row.sender == str(G)]
     assert set(from_guest) == {"lookup", "course", "ids"}
+
+
+async def test_a_horizontal_model_answers_at_the_guest_alone_and_needs_no_id() -> None:
+    read, fitted = models_of(G)
+    homo = replace(fitted, module="HomoLR")
+    step = {**STEPS[2], "module": "HomoLR", "inputs": {"test_data": "read_0"}}
+    one = question(("", {"a": 1, "b": 2}))
+    relay = await ask([one], hosts=(), steps=[STEPS[0], step], models=(read, homo))
+    assert one.told["rows"][0]["score"] == pytest.approx(score([1, 2]), abs=1e-12)
+    assert relay.ledger == []
 
 
 async def test_a_host_whose_table_is_gone_can_not_load() -> None:
