@@ -6,7 +6,15 @@ from typing import Any
 from coordinator.domain.deployment import training_of
 from coordinator.domain.inheritance import model_origin
 from coordinator.domain.ports import Agents, Store, Tx
-from coordinator.domain.records import Job, MetricSet, OutputTable, Task, TaskFilter, Waiting
+from coordinator.domain.records import (
+    Job,
+    JobEvent,
+    MetricSet,
+    OutputTable,
+    Task,
+    TaskFilter,
+    Waiting,
+)
 from federation.errors import ComponentNotFound, JobNotFound, TripactError
 from federation.spec.conf import read_version
 from federation.spec.dsl import Dsl, read_dsl_into
@@ -184,6 +192,16 @@ class Tracking:
         async with self._store.begin() as tx:
             tasks = await tx.jobs.tasks(wanted)
             return sum([await tx.tracking.delete_metrics(task) for task in tasks])
+
+    async def course(self, job_id: str) -> list[JobEvent]:
+        """What happened to a job, oldest first.
+
+        Raises:
+            JobNotFound: no such job.
+        """
+        await self._job(job_id)
+        async with self._store.read() as view:
+            return await view.jobs.events(job_id)
 
     async def why(self, job_id: str) -> list[Waiting]:
         """What an unfinished job waits for, with what its running tasks tell.

@@ -10,7 +10,7 @@ from coordinator.api.dialect import Route
 from coordinator.api.fateflow.filters import task_filter
 from coordinator.api.fateflow.rows import course_of, output_row, view_row
 from coordinator.api.keys import JOBS, TRACKING
-from coordinator.domain.records import Job, JobFilter, MetricSet, OutputTable, TaskFilter
+from coordinator.domain.records import Job, JobFilter, MetricSet, OutputTable
 from federation.errors import NotFound, PartyRefused, Unavailable
 from federation.fateflow import archive
 from federation.fateflow.envelope import Retcode, as_json, reply
@@ -191,8 +191,8 @@ async def _log_files(request: web.Request, job: Job) -> AsyncIterator[bytes]:
 
     A note stands in for the log of a party that can not be asked now.
     """
-    tasks = await request.app[JOBS].tasks(TaskFilter(job_id=job.job_id))
-    course = "".join(f"{line}\n" for line in course_of(job, tasks))
+    events = await request.app[TRACKING].course(job.job_id)
+    course = "".join(f"{line}\n" for line in course_of(events))
     yield archive.entry(COURSE_FILE, course.encode())
     for seat in job.seats:
         folder = f"{seat.role.value}/{seat.party_id}"

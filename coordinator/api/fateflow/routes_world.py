@@ -10,6 +10,7 @@ from aiohttp import web
 
 from coordinator.api.dialect import Route
 from coordinator.api.fateflow.routes_data import FATE_VERSION
+from coordinator.api.fateflow.rows import course_of, went_wrong
 from coordinator.api.keys import JOBS, PARTIES, PUBLIC_URL, TABLES, TRACKING
 from federation.errors import BadRequest, NotFound
 from federation.fateflow import archive
@@ -41,6 +42,8 @@ LEVELS = {
     "componentInfo": "INFO",
 }
 """FATE's words for logs -> the file that a seat or a component of it has."""
+SCHEDULES = ("jobSchedule", "jobScheduleError")
+LOG_TYPES = (*SCHEDULES, *LEVELS)
 
 
 class NoSuchName(NotFound):
@@ -209,11 +212,18 @@ async def log_lines(request: web.Request) -> web.Response:
 
 
 async def _lines(request: web.Request, body: dict[str, Any]) -> list[str]:
-    """The lines of one of a seat's log files, asked of the party; none if it has no such file."""
+    """The lines of one of a seat's log files, asked of the party; none if it has no such file.
+
+    The course of the job is known here.
+    """
     require(body, "job_id", "log_type")
-    level = LEVELS.get(str(body["log_type"]))
+    log_type = str(body["log_type"])
+    level = LEVELS.get(log_type)
+    if level is None and log_type not in SCHEDULES:
+        raise WrongArgument(f"log_type is one of {', '.join(LOG_TYPES)}")
     if level is None:
-        raise WrongArgument(f"log_type is one of {', '.join(sorted(LEVELS))}")
+        course = course_of(await request.app[TRACKING].course(text_of(body, "job_id")))
+        return [line for line in course if log_type != "jobScheduleError" or went_wrong(line)]
     job = await request.app[JOBS].get(text_of(body, "job_id"))
     role, party_id = role_of(body) or job.initiator.role, party_of(body) or job.initiator.party_id
     if party_id not in job.roles.get(role, ()):
@@ -245,7 +255,7 @@ async def _log(request: web.Request, job_id: str, role: Role, party_id: str) -> 
 _TABLE = {"namespace*": "text", "name*": "text", "party_id": "number or text"}
 _LOG = {
     "job_id*": "text",
-    "log_type*": " | ".join(LEVELS),
+    "log_type*": " | ".join(LOG_TYPES),
     "role": "guest | host | arbiter | local",
     "party_id": "number or text",
     "component_name": "text",

@@ -5,11 +5,11 @@ without looking. `ready` and other words of later versions never appear, since t
 raises on a status that it does not know.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from coordinator.domain.records import Job, OutputTable, Task, Waiting
+from coordinator.domain.records import Job, JobEvent, OutputTable, Task, Waiting
 from federation.fateflow.tables import output_shown
 from federation.spec.orders import Reason
 from federation.spec.party import Party, Role, shown_party_id
@@ -151,23 +151,42 @@ def sentence_of(reason: Reason) -> str:
     return f"{where}{reason.message} ({reason.code})"
 
 
-def course_of(job: Job, tasks: Sequence[Task]) -> list[str]:
-    """The course of a job in lines, oldest first: when it and its tasks began and ended."""
-    seen = [
-        (job.created_ms, "job taken"),
-        (job.started_ms, "job started"),
-        (job.ended_ms, f"job ended: {_outcome(job.status, job.reason)}"),
-    ]
-    for task in tasks:
-        name = f"{task.component} version {task.version} of {task.seat}"
-        seen.append((task.started_ms, f"{name} started"))
-        seen.append((task.ended_ms, f"{name} ended: {_outcome(task.party_status, task.reason)}"))
-    lines = sorted((time_ms, line) for time_ms, line in seen if time_ms is not None)
-    return [f"{date_of(time_ms)} {line}" for time_ms, line in lines]
+def course_of(events: Iterable[JobEvent]) -> list[str]:
+    """The course of a job in lines, oldest first: what was decided when, and why."""
+    return [f"{date_of(event.time_ms)} {_level(event)} {_happened(event)}" for event in events]
 
 
-def _outcome(status: Status, reason: Reason | None) -> str:
-    return status.value if reason is None else f"{status.value}: {sentence_of(reason)}"
+def went_wrong(line: str) -> bool:
+    """Whether a line of the course of a job tells of something that went wrong."""
+    return f" {_WRONG} " in line
+
+
+_WRONG = "ERROR"
+_BAD_ENDS = frozenset({Status.FAILED, Status.TIMEOUT})
+
+
+def _level(event: JobEvent) -> str:
+    bad = event.kind == "retry" or event.facts.get("status") in _BAD_ENDS
+    return _WRONG if bad else "INFO"
+
+
+def _happened(event: JobEvent) -> str:
+    facts = event.facts
+    match event.kind:
+        case "job":
+            said = f"job {facts['status']}"
+        case "task":
+            attempt = f"{facts['component']} version {facts['version']}"
+            said = f"{attempt} at {facts['role']}:{facts['party_id']} {facts['status']}"
+        case "waits":
+            return f"job waits: {facts['reason']}"
+        case "retry":
+            said = f"{facts['component']} is tried again"
+        case "renewed":
+            return f"{facts['component']} is to run anew"
+        case kind:
+            return f"{kind} {dict(facts)}"
+    return f"{said}: {facts['reason']}" if facts.get("reason") else said
 
 
 def waiting_row(waiting: Waiting) -> dict[str, Any]:

@@ -9,11 +9,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from coordinator.api.fateflow.rows import course_of
-from coordinator.domain.records import Job, Task
-from federation.spec.orders import Reason
-from federation.spec.party import GUEST, HOST, Party
-from federation.spec.status import Status
+from coordinator.api.fateflow.rows import course_of, went_wrong
+from coordinator.domain.records import JobEvent
 
 GUEST_SEAT = {"role": "guest", "party_id": 9999}
 
@@ -88,33 +85,31 @@ def test_metrics_of_no_job_and_no_day_are_left_alone(live: Any, body: dict[str, 
 
 
 def test_the_course_of_a_job_is_told_in_order_with_its_reasons() -> None:
-    job = Job(
-        **{"job_id": "J", "kind": "train", "dsl": {}, "conf": {}, "epoch": 0, "progress": 0},
-        **{"model_id": "m", "model_version": "J", "description": "", "updated_ms": 9000},
-        roles={GUEST: ("9999",), HOST: ("10000",)},
-        initiator=Party(GUEST, "9999"),
-        status=Status.FAILED,
-        created_ms=1000,
-        started_ms=2000,
-        ended_ms=8000,
-    )
-    task = Task(
-        **{"job_id": "J", "component": "lr_0", "module": "HeteroLR", "task_id": "J_lr_0"},
-        **{"version": 1, "role": GUEST, "party_id": "9999", "created_ms": 1, "updated_ms": 2},
-        status=Status.FAILED,
-        party_status=Status.FAILED,
-        started_ms=3000,
-        ended_ms=7000,
-        reason=Reason(code="blank_ids", message="3 rows have a blank id", path="reader_0"),
-    )
-    assert course_of(job, [task]) == [
-        "1970-01-01 00:00:01 job taken",
-        "1970-01-01 00:00:02 job started",
-        "1970-01-01 00:00:03 lr_0 version 1 of guest:9999 started",
-        "1970-01-01 00:00:07 lr_0 version 1 of guest:9999 ended:"
-        " failed: reader_0: 3 rows have a blank id (blank_ids)",
-        "1970-01-01 00:00:08 job ended: failed",
+    seat = {"component": "lr_0", "version": 1, "role": "guest", "party_id": "9999"}
+    happened: list[tuple[str, dict[str, Any]]] = [
+        ("job", {"status": "waiting"}),
+        ("waits", {"party_id": "9999", "reason": "party 9999 lends 4 cores"}),
+        ("job", {"status": "running"}),
+        ("task", {**seat, "status": "running"}),
+        ("task", {**seat, "status": "failed", "reason": "3 rows have a blank id"}),
+        ("retry", {"component": "lr_0", "reason": "3 rows have a blank id"}),
+        ("renewed", {"component": "lr_0"}),
+        ("job", {"status": "success"}),
     ]
+    lines = course_of(
+        JobEvent(at, "J", at * 1000, kind, facts) for at, (kind, facts) in enumerate(happened)
+    )
+    assert lines == [
+        "1970-01-01 00:00:00 INFO job waiting",
+        "1970-01-01 00:00:01 INFO job waits: party 9999 lends 4 cores",
+        "1970-01-01 00:00:02 INFO job running",
+        "1970-01-01 00:00:03 INFO lr_0 version 1 at guest:9999 running",
+        "1970-01-01 00:00:04 ERROR lr_0 version 1 at guest:9999 failed: 3 rows have a blank id",
+        "1970-01-01 00:00:05 ERROR lr_0 is tried again: 3 rows have a blank id",
+        "1970-01-01 00:00:06 INFO lr_0 is to run anew",
+        "1970-01-01 00:00:07 INFO job success",
+    ]
+    assert [went_wrong(line) for line in lines] == [False] * 4 + [True] * 2 + [False] * 2
 
 
 def test_the_data_view_without_a_seat_has_one_row_for_each_output_of_the_initiator(

@@ -97,6 +97,16 @@ def test_log_lines_are_read_one_by_one(live: Any, done_job: str) -> None:
     assert live.client.ask("log/size", {**body, "log_type": "partyError"}) == {"size": 0}
 
 
+def test_the_course_of_a_job_is_read_in_lines(live: Any, done_job: str) -> None:
+    body = {"job_id": done_job, "log_type": "jobSchedule"}
+    lines = [row["content"] for row in live.client.ask("log/cat", body)]
+    assert lines[0].endswith("INFO job waiting")
+    assert lines[-1].endswith("INFO job success")
+    assert live.client.ask("log/size", body) == {"size": len(lines)}
+    assert live.client.ask("log/size", {**body, "log_type": "jobScheduleError"}) == {"size": 0}
+    assert live.client.call("log/cat", {**body, "job_id": "1"})["retcode"] == 101
+
+
 @pytest.mark.parametrize("wrong", [{"log_type": "x"}, {"party_id": 31337}, {"job_id": "1"}])
 def test_a_log_that_is_not_there_is_told(live: Any, done_job: str, wrong: Any) -> None:
     body = {"job_id": done_job, "log_type": "partyInfo", "role": "guest", "party_id": 9999}
