@@ -1,5 +1,6 @@
 """Parameter classes of the components that make features; FATE's names and defaults."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import (
@@ -88,3 +89,15 @@ class DataTransformParams(DataIOParams):
     with_match_id: bool = Field(False, description="whether a column holds a match id")
     match_id_name: str = Field("", description="its name; by default the column of match_id_index")
     match_id_index: int = Field(0, ge=0, description="position among the columns after the id")
+
+
+def renamed(value: Any, old: Mapping[str, str]) -> Any:
+    """Parameters with fields of earlier FATE versions under their later names as well.
+
+    Args:
+        old: earlier name -> later name, which counts where both are given.
+    """
+    if not isinstance(value, Mapping):
+        return value
+    found = {new: value[name] for name, new in old.items() if value.get(name) is not None}
+    return {**found, **value}

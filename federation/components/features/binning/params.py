@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Self
 from pydantic import Field, field_validator, model_validator
 
 from federation.components.common.training import EncryptParam
-from federation.components.features.params import ALL, OR_ONE, Indexes, Names
+from federation.components.features.params import ALL, OR_ONE, Indexes, Names, renamed
 from federation.components.params import Params, choice
 
 Edges = Annotated[list[Annotated[float, Field(allow_inf_nan=False)]], Field(min_length=1)]
@@ -68,7 +68,13 @@ class BinningParams(Params):
 class HeteroBinningParams(BinningParams):
     """FATE's HeteroFeatureBinningParam."""
 
-    LEGACY: ClassVar[Mapping[str, str]] = {"display_result": "accepted, no effect"}
+    LEGACY: ClassVar[Mapping[str, str]] = {
+        "cols": "read as bin_indexes",
+        "process_method": "accepted, no effect",
+        "result_table": "accepted, no effect",
+        "result_namespace": "accepted, no effect",
+        "display_result": "accepted, no effect",
+    }
 
     method: choice(*METHODS) = "quantile"  # type: ignore[valid-type]
     error: float = Field(1e-4, ge=0, lt=1, description="accepted, no effect: quantiles are exact")
@@ -84,6 +90,11 @@ class HeteroBinningParams(BinningParams):
     least_bin_rows: int = Field(
         1, ge=1, description="a host answers for no bin with fewer rows (not in FATE)"
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_old_names(cls, value: Any) -> Any:
+        return renamed(value, {"cols": "bin_indexes"})
 
     @field_validator("split_points_by_index")
     @classmethod

@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from federation.components.features.params import ALL, OR_ONE, Indexes, Names
+from federation.components.features.params import ALL, OR_ONE, Indexes, Names, renamed
 from federation.components.params import Params, choice
 
 Numbers = Annotated[list[float], *OR_ONE]
@@ -210,6 +210,9 @@ class SelectionParams(Params):
     LEGACY: ClassVar[Mapping[str, str]] = {
         "name": "accepted, no effect",
         "local_only": "each filter says so itself",
+        "select_cols": "read as select_col_indexes",
+        "filter_method": "read as filter_methods",
+        "coe_param": "read as variance_coe_param",
     }
 
     select_col_indexes: Indexes = Field([ALL], description="positions that may go; -1 for all")
@@ -235,6 +238,16 @@ class SelectionParams(Params):
     correlation_param: CorrelationFilterParam = Field(default_factory=CorrelationFilterParam)
     use_anonymous: bool = Field(False, description="manually_param's names are anonymous ones")
     need_run: bool = Field(True, description="false hands the input through")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_old_names(cls, value: Any) -> Any:
+        old = {
+            "select_cols": "select_col_indexes",
+            "filter_method": "filter_methods",
+            "coe_param": "variance_coe_param",
+        }
+        return renamed(value, old)
 
     @field_validator("filter_methods")
     @classmethod

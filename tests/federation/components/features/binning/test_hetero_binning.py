@@ -320,6 +320,12 @@ def test_every_wrong_parameter_is_named_at_once() -> None:
     }
 
 
+def test_fields_of_the_first_fate_versions_keep_their_meaning() -> None:
+    old = {"cols": [0, 2], "process_method": "fit", "display_result": "simple", "local_only": True}
+    assert HeteroBinningParams.parse(old).bin_indexes == [0, 2]
+    assert HeteroBinningParams.parse({"cols": -1}).bin_indexes == [-1]
+
+
 def test_a_fate_job_with_every_field_is_taken() -> None:
     HeteroBinningParams.parse(
         {

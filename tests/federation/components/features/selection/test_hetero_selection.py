@@ -405,6 +405,43 @@ def test_every_wrong_field_is_named_at_once() -> None:
     }
 
 
+def test_fields_of_the_first_fate_versions_keep_their_meaning() -> None:
+    p = SelectionParams.parse(
+        {
+            "select_cols": [1],
+            "filter_method": ["unique_value", "coefficient_of_variation_value_thres"],
+            "coe_param": {"value_threshold": 0.3},
+            "local_only": True,
+        }
+    )
+    assert p.select_col_indexes == [1]
+    assert p.filter_methods == ["unique_value", "coefficient_of_variation_value_thres"]
+    assert p.variance_coe_param.value_threshold == 0.3
+
+
+@pytest.mark.parametrize("merged", ["average", "max", "min"])
+async def test_information_about_many_labels_is_merged_as_asked(play: Any, merged: str) -> None:
+    seats: dict[Party, dict[str, Any]] = {party: {"data": table(party)} for party in (G, H)}
+    label = np.digitize(SCORE, [-0.5, 0.5]).astype(float)
+    seats[G] = {"data": Table.instances(table(G).ids, X[G], NAMES[G], label=label)}
+    conf = {"bin_num": 3, "encrypt_param": {"method": "OU"}}
+    bins = await play(hetero_feature_binning, conf, seats)
+    state = bins[G].model.state
+    merge = {"average": np.mean, "max": np.max, "min": np.min}[merged]
+    own = [merge([one[name] for one in state["ivs"]]) for name in NAMES[G]]
+    theirs = merge(np.array(state["hosts"][0]["ivs"]), axis=0)
+    limit = float(np.median([*own, *theirs]))
+    for party, given in seats.items():
+        given["isometric_model"] = (bins[party].model,)
+    rule = {"threshold": limit, "mul_class_merge_type": merged}
+    conf = {"filter_methods": ["iv_filter"], "iv_param": rule}
+    played = await play(hetero_feature_selection, conf, seats)
+    assert left(played) == {
+        "guest:9999": [name for name, iv in zip(NAMES[G], own, strict=True) if iv >= limit],
+        "host:10000": [name for name, iv in zip(NAMES[H], theirs, strict=True) if iv >= limit],
+    }
+
+
 def test_fields_of_all_fate_versions_are_taken() -> None:
     SelectionParams.parse(
         {
