@@ -121,10 +121,16 @@ class _Module:
         return a
 
     def _ladder(self) -> None:
-        """ladder(to, points, masks, groups): masks[step] is all ones where the scalar's bit is."""
-        body = self._function("ladder", [POINTER] * 3 + [WORD])
-        to, points, masks, groups = body.function.args
+        """ladder(to, points, masks, kept, groups): u-coordinates of multiples.
+
+        masks[step] is all ones where the scalar's bit is. `kept` has room for three numbers a
+        group: X and Z of its multiple, and the product of the Z before it. One inverse serves all
+        groups, lane by lane, so no multiple may be the point at infinity.
+        """
+        body = self._function("ladder", [POINTER] * 4 + [WORD])
+        to, points, masks, kept, groups = body.function.args
         state, room = body.buffer(4 * self.limbs + 1), body.buffer(4 * self.limbs)
+        product = body.buffer(self.limbs)
         field = self.field(body)
 
         def swapped(numbers: list[Number], mask: Value) -> list[Number]:
@@ -161,15 +167,31 @@ class _Module:
                 [field.load(state, i * self.limbs) for i in range(4)],
                 body.load(state, 4 * self.limbs),
             )
-            field.store(last[1], state, self.limbs)
-            z = body.at(state, self.limbs)
-            power = self._raised(body, z, room)
-            body.call("squares", power, power, word(3))
-            inverse = field.load(power)
-            cube = field.mul(field.square(last[1]), last[1])
-            field.write(field.mul(last[0], field.mul(inverse, cube)), to, base)
+            before_all = field.load(product)
+            for i, value in enumerate((last[0], last[1], before_all)):
+                place = body.ir.mul(index, word(3 * self.limbs))
+                field.store(value, kept, body.ir.add(place, word(i * self.limbs)))
+            field.store(field.mul(before_all, last[1]), product)
 
+        def finish(index: Value) -> None:
+            group = body.ir.sub(body.ir.sub(groups, word(1)), index)
+            place = body.ir.mul(group, word(3 * self.limbs))
+            x, z, before = (
+                field.load(kept, body.ir.add(place, word(i * self.limbs))) for i in range(3)
+            )
+            inverse = field.load(product)
+            u = field.mul(field.mul(inverse, before), x)
+            field.write(u, to, body.ir.mul(group, word(LIMBS)))
+            field.store(field.mul(inverse, z), product)
+
+        field.store(field.constant(1), product)
         body.times(groups, group)
+        power = self._raised(body, product, room)
+        body.call("squares", power, power, word(3))
+        whole = field.load(product)
+        cube = field.mul(field.square(whole), whole)
+        field.store(field.mul(field.load(power), cube), product)
+        body.times(groups, finish)
         body.end()
 
     def _characters(self) -> None:
@@ -254,7 +276,8 @@ class Kernel:
     def __init__(self, field: type[Field]) -> None:
         self._engine = Engine(lambda triple: str(_Module(triple, field).module))
         pointer, count = ctypes.c_void_p, ctypes.c_uint64
-        self._ladder = self._engine.function("ladder", pointer, pointer, pointer, count)
+        self._limbs = field.limbs
+        self._ladder = self._engine.function("ladder", *[pointer] * 4, count)
         self._characters = self._engine.function("characters", pointer, pointer, count)
         self._images = self._engine.function("images", pointer, pointer, count)
 
@@ -266,11 +289,13 @@ class Kernel:
             masks[step] = -(clamped >> (_STEPS - 1 - step) & 1) & ((1 << 64) - 1)
 
         def some(part: Points) -> Points:
-            limbs = limbs_of(part)
-            result = aligned(*limbs.shape)
+            # No lane stays empty: zero is no multiple that has an inverse.
+            limbs = limbs_of(np.resize(part, (-(-len(part) // LANES) * LANES, part.shape[1])))
+            result, kept = aligned(*limbs.shape), aligned(len(limbs), 3 * self._limbs, LANES)
 
             def work(first: int, count: int) -> None:
-                self._ladder(at(result, first), at(limbs, first), at(masks), count)
+                places = at(result, first), at(limbs, first), at(masks), at(kept, first)
+                self._ladder(*places, count)
 
             spread(len(limbs), _LADDER_PRODUCTS, work)
             return bytes_of(result)[: len(part)]

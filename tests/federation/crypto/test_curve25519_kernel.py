@@ -66,7 +66,7 @@ def test_every_path_gives_the_results_of_rfc_7748(
 
 
 @pytest.mark.parametrize("path", [GENERIC, ""])
-@pytest.mark.parametrize("count", [64, 65, 100, 257])
+@pytest.mark.parametrize("count", [64, 65, 100, 257, 4099])
 def test_a_batch_gives_libsodiums_results(
     count: int, path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
