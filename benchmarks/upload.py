@@ -4,21 +4,23 @@ Real processes: a standalone coordinator and the agent of one party. The file ha
 columns of numbers with six digits. Peaks are VmHWM of each process, reset before each measurement,
 so this runs on Linux alone. Rows pass the coordinator both ways; it must not grow with them.
 
-FATE 2.2 beside us: install and start it (`pip install 'fate_client[fate,fate_flow]==2.2.0'`,
-`fate_flow init`, `fate_flow start`), have its pipeline upload the file that `FATE_UPLOAD_KEEP=FILE`
-leaves behind (`transform_local_file_to_dataframe`), and give its seconds as `FATE_UPLOAD_S`.
+Peer: FATE 2.2.0 standalone, on the same file between our runs, where its server runs
+(`fate_peer.py` says how to get it).
 """
 
-import os
-import shutil
+import json
+import subprocess
 import tempfile
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks.fate_peer import answers, server_url
+from benchmarks.fate_peer import runs as fate_runs
 from benchmarks.measure import Benchmark, Figure
+from benchmarks.peers import peer_python
 from coordinator.client import FlowClient
 from examples.running import Standalone, standalone
 
@@ -51,14 +53,15 @@ def run(size: int) -> list[Figure]:
     """Measure; `size` is how many rows."""
     with tempfile.TemporaryDirectory() as folder, standalone() as running:
         file = make_file(Path(folder) / "wide.csv", size)
-        if kept := os.environ.get("FATE_UPLOAD_KEEP"):
-            shutil.copy(file, kept)
         once(running, make_file(Path(folder) / "small.csv", 1000))
-        runs = [once(running, file) for _ in range(RUNS)]
+        runs, theirs = [], []
+        for number in range(RUNS):
+            runs.append(once(running, file))
+            theirs += fate_s(file) if number < fate_runs() else []
         size_mib = file.stat().st_size / MIB
     shown = f"{size:,} rows x {COLUMNS} columns, {size_mib:.0f} MiB"
     return [
-        replace(Figure.of(f"upload of {shown}", "s", [r.upload_s for r in runs]), beside=_beside()),
+        Figure.of(f"upload of {shown}", "s", [r.upload_s for r in runs]),
         Figure.of("  at", "MiB/s", [size_mib / r.upload_s for r in runs]),
         Figure.of(f"download of {shown}", "s", [r.download_s for r in runs]),
         Figure.of(
@@ -68,12 +71,24 @@ def run(size: int) -> list[Figure]:
             goal=f"less than {GOAL_MIB:.0f} MiB",
         ),
         Figure.of("growth of the agent", "MiB", [r.agent_mib for r in runs]),
+        *([Figure.of(f"FATE 2.2.0: upload of {shown}", "s", theirs)] if theirs else []),
     ]
 
 
-def _beside() -> dict[str, float]:
-    told = os.environ.get("FATE_UPLOAD_S")
-    return {"fate_2_2": float(told)} if told else {}
+def fate_s(file: Path) -> list[float]:
+    """Seconds of the same upload in FATE; none, with a line on stderr, where it is not running."""
+    python, url = peer_python("fate", "fate_peer.py"), server_url()
+    if python is None or not answers(url):
+        return []
+    answer = subprocess.run(
+        [str(python), "-m", "benchmarks.upload_peer_program", str(file)],
+        cwd=Path(__file__).parent.parent,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=1800,
+    )
+    return [float(json.loads(answer.stdout.splitlines()[-1]))]
 
 
 def once(running: Standalone, file: Path) -> Once:
