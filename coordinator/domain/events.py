@@ -62,10 +62,12 @@ class RerunAsked:
     Attributes:
         components: these and what depends on them; empty means all.
         force: also those that succeeded.
+        lost: components whose output tables were deleted; run again where something needs them.
     """
 
     components: tuple[str, ...] = ()
     force: bool = False
+    lost: frozenset[str] = frozenset()
 
 
 Event = Told | AgentUp | AgentLost | Admitted | Held | Tick | StopAsked | RerunAsked

@@ -4,9 +4,7 @@ Each happening is one transaction: the state is read, `step` says what follows, 
 the number of the report are kept together, and only then is anybody told.
 """
 
-import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from dataclasses import asdict
 from typing import Any
 
 from coordinator.domain.access import check_own
@@ -21,8 +19,7 @@ from coordinator.domain.events import (
     Told,
 )
 from coordinator.domain.line import place_changed
-from coordinator.domain.outcome import keep_outcome
-from coordinator.domain.planning import upload_documents
+from coordinator.domain.outcome import keep_outcome, lost_outputs
 from coordinator.domain.ports import Agents, Clock, Store, Tx
 from coordinator.domain.privileges import check_stop
 from coordinator.domain.records import (
@@ -48,7 +45,6 @@ from federation.errors import (
     JobRefused,
     NotAStopStatus,
     StaleState,
-    TableExists,
 )
 from federation.spec.catalogue import Catalogue
 from federation.spec.documents import JsonObject
@@ -133,21 +129,7 @@ class Jobs:
             NotYourParty: whoever asks does so for another party.
         """
         check_own(upload.party_id)
-        party_id, name = upload.party_id, {"namespace": upload.namespace, "name": upload.name}
-        await self._agents.ensure(party_id)
-        if not upload.drop:
-            found = await self._agents.call(party_id, "table_info", name)
-            if found and found.get("exist"):
-                raise TableExists(upload.namespace, upload.name)
-        file = upload.file
-        if source is not None:
-            upload_id = secrets.token_hex(16)
-            args = {"upload_id": upload_id, "filename": upload.file}
-            await self._agents.send_stream(party_id, "receive_upload", args, source)
-            file = f"spool:{upload_id}"
-        dsl, conf = upload_documents(upload, file)
-        asked = asdict(upload) | {"role": upload.role.value}
-        return await self._submit(Posted(dsl, conf, "upload", upload=asked), wait_s)
+        return await self._submit(await self._submission.received(upload, source), wait_s)
 
     async def stop(self, job_id: str, status: Status = Status.CANCELED) -> None:
         """End a job at once with `status`; its tasks are killed. An ended job is left as it is.
@@ -187,7 +169,16 @@ class Jobs:
                 raise ComponentNotFound(job_id, name)
         if job.status not in ENDED:
             raise JobNotEnded(job_id, job.status)
-        changed = await self._change(job_id, RerunAsked(components, force))
+
+        async def again(tx: Tx) -> list[Changes]:
+            old = await tx.jobs.state(job_id)
+            if old is None:
+                return []
+            lost = await lost_outputs(tx, old)
+            return await self._step(tx, old, RerunAsked(components, force, lost))
+
+        changed = await self._transact(again)
+        self._follow(changed)
         if not changed and not await self.tasks(TaskFilter(job_id=job_id)):
             raise Conflict(f"job {job_id} never had tasks; submit it anew", job_id=job_id)
         return bool(changed)

@@ -1,12 +1,16 @@
-"""What an attempt made, kept in the transaction that takes its report in."""
+"""What attempts made: kept in the transaction that takes a report in, missed when it is gone."""
 
 from coordinator.domain.events import Told
 from coordinator.domain.ports import Tx
 from coordinator.domain.records import OutputModel, OutputTable, Task
 from coordinator.domain.state import JobState
+from federation.spec.ids import cache_namespace
 from federation.spec.orders import TaskEnded, TaskMetrics
 from federation.spec.party import Party
 from federation.spec.status import DONE_WELL
+
+CACHES = cache_namespace("", 0).removesuffix("_0")
+"""How namespaces of caches begin."""
 
 
 async def keep_outcome(tx: Tx, old: JobState, new: JobState, told: Told, now_ms: int) -> None:
@@ -66,3 +70,18 @@ async def _keep_outputs(
         )
     if tables or model:
         await tx.tracking.add_outputs(tables, model, now_ms)
+
+
+async def lost_outputs(tx: Tx, state: JobState) -> frozenset[str]:
+    """Components that succeeded and of whose tables some were deleted since; caches are not asked.
+
+    What is deleted at a party without the coordinator is not known here.
+    """
+    lost = set()
+    for (component, seat), made in state.outputs.items():
+        for table in made.values():
+            if table.namespace.startswith(CACHES) or component in lost:
+                continue
+            if not await tx.tables.search(table.namespace, table.name, seat.party_id):
+                lost.add(component)
+    return frozenset(lost)

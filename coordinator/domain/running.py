@@ -180,16 +180,22 @@ def rerun(draft: Draft, event: RerunAsked) -> None:
 def _to_rerun(draft: Draft, event: RerunAsked) -> list[str]:
     """Components to run again, in order.
 
-    What did not succeed always is, or the job could not succeed; and what depends on something
-    that runs again, or it would keep results of inputs that are gone.
+    What did not succeed always is, or the job could not succeed; what depends on something that
+    runs again, or it would keep results of inputs that are gone; and what made inputs that are
+    gone themselves.
     """
     forced = set(event.components or [t.component for t in draft.plan.tasks] if event.force else ())
-    chosen: dict[str, None] = {}
-    for task in draft.plan.tasks:
-        again = not draft.done_well(task.component) or task.component in forced
-        if task.seats and (again or any(name in chosen for name in task.depends)):
-            chosen[task.component] = None
-    return list(chosen)
+    while True:
+        chosen: dict[str, None] = {}
+        for task in draft.plan.tasks:
+            again = not draft.done_well(task.component) or task.component in forced
+            if task.seats and (again or any(name in chosen for name in task.depends)):
+                chosen[task.component] = None
+        needed = {name for chose in chosen for name in draft.plan.task(chose).depends}
+        gone = (needed & event.lost) - set(chosen)
+        if not gone:
+            return list(chosen)
+        forced |= gone
 
 
 def epoch_order(draft: Draft, what: str) -> str:

@@ -4,23 +4,25 @@ The job, its tasks and its first orders are kept in one transaction, so there is
 was asked about.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+import secrets
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any, cast
 
 from coordinator.domain.deployment import Trained, predict_dsl, trained
 from coordinator.domain.line import misfits
 from coordinator.domain.planned import plan_of
-from coordinator.domain.planning import checked_plan
+from coordinator.domain.planning import checked_plan, upload_documents
 from coordinator.domain.ports import Agents, Clock, Store, Tx
-from coordinator.domain.records import Job, JobKind, Submitted
+from coordinator.domain.records import Job, JobKind, Submitted, UploadRequest
 from coordinator.domain.state import Changes, JobPlan
 from coordinator.domain.step import begin, next_due
 from federation.errors import (
     InvalidJob,
     PartyNotJoined,
     Problem,
+    TableExists,
     TripactError,
 )
 from federation.spec.conf import CONF
@@ -74,6 +76,31 @@ class Submission:
         stored = predict_dsl(model, self._agents)
         merged = merge_predict_conf(cast(JsonObject, dict(model.train.conf)), dict(conf))
         return Posted(stored, merged, "predict", model)
+
+    async def received(self, upload: UploadRequest, source: AsyncIterator[bytes] | None) -> Posted:
+        """The documents of the job that makes a table of a file, once its party has the file.
+
+        Args:
+            source: bytes of the file; None where `upload.file` is a path at the agent's machine.
+
+        Raises:
+            TableExists: a table of that name is there and `drop` is not set.
+        """
+        party_id, name = upload.party_id, {"namespace": upload.namespace, "name": upload.name}
+        await self._agents.ensure(party_id)
+        if not upload.drop:
+            found = await self._agents.call(party_id, "table_info", name)
+            if found and found.get("exist"):
+                raise TableExists(upload.namespace, upload.name)
+        file = upload.file
+        if source is not None:
+            upload_id = secrets.token_hex(16)
+            args = {"upload_id": upload_id, "filename": upload.file}
+            await self._agents.send_stream(party_id, "receive_upload", args, source)
+            file = f"spool:{upload_id}"
+        dsl, conf = upload_documents(upload, file)
+        asked = asdict(upload) | {"role": upload.role.value}
+        return Posted(dsl, conf, "upload", upload=asked)
 
     async def take(self, posted: Posted) -> Submitted:
         """Check a job and keep it.

@@ -410,3 +410,27 @@ async def test_parties_are_told_what_they_agree_to(
     ]
     assert [t.name for t in guest.tasks[0].tables] == ["guest"]
     assert set(guest.keys) == {"9999", "10000"}
+
+
+async def test_a_rerun_makes_tables_anew_that_were_deleted_and_are_needed(
+    jobs: Jobs, agents: Any, store: SqlStore, dsl: Json, conf: Json
+) -> None:
+    agents.failing = {"hetero_lr_0": 1}
+    job_id = (await jobs.submit(dsl, conf)).job_id
+    await agents.quiet()
+    async with store.begin() as tx:
+        task = f"{job_id}_dataio_0"
+        for table in await tx.tables.search(job_id=job_id):
+            if table.namespace.startswith(f"output_data_{task}"):
+                await tx.tables.delete(table.namespace, table.name)
+    agents.failing = {"hetero_lr_0": 1}
+    assert await jobs.rerun(job_id)
+    await agents.quiet()
+    newest = {t.component: t.version for t in await jobs.tasks(LATEST)}
+    assert newest == {"reader_0": 0, "dataio_0": 1, "hetero_lr_0": 1}
+    assert await jobs.rerun(job_id)
+    await agents.quiet()
+    newest = {t.component: t.version for t in await jobs.tasks(LATEST)}
+    assert newest == {"reader_0": 0, "dataio_0": 1, "hetero_lr_0": 2}
+    assert (await jobs.get(job_id)).status is Status.SUCCESS
+    assert not await jobs.rerun(job_id)
