@@ -230,36 +230,41 @@ async def test_parties_with_other_rows_are_told_to_intersect(play: Any) -> None:
         await play(hetero_feature_binning, OU, seats)
 
 
+FITTING: dict[str, Any] = {
+    "places": np.array([0]),
+    "widths": np.array([2]),
+    "merged": np.array([0]),
+    "missing": np.array([0]),
+    "rows": np.array([100, 20]),
+    "sums": [],
+    "wish": None,
+}
+
+
 @pytest.mark.parametrize(
     "change",
     [
         {"widths": np.array([3, 3])},
         {"rows": np.array([100, 19])},
         {"rows": np.array([-1, 121])},
-        {"sums": []},
         {"places": np.array([-1])},
         {"merged": np.array([1])},
         {"missing": np.array([2])},
         {"missing": np.array([0.0])},
     ],
 )
-async def test_a_hosts_letter_that_does_not_fit_is_refused(
-    play: Any, change: dict[str, Any]
-) -> None:
+def test_a_hosts_letter_that_does_not_fit_together_is_refused(change: dict[str, Any]) -> None:
+    HostBins(**FITTING).check(HOSTS[0], ROWS, 0)
+    with pytest.raises(UnfitLetter, match="host:10000 sent bins"):
+        HostBins(**{**FITTING, **change}).check(HOSTS[0], ROWS, 0)
+
+
+async def test_a_host_that_sends_no_sums_is_refused(play: Any) -> None:
     async def careless(ch: Channel) -> None:
         await ch.guest.receive("start")
         ch.keyring.add(await ch.guest.receive("public_key"))
-        labels = await ch.guest.receive("labels")
-        fields = {
-            "places": np.array([0]),
-            "widths": np.array([2]),
-            "merged": np.array([0]),
-            "missing": np.array([0]),
-            "rows": np.array([100, 20]),
-            "sums": [labels[0][:1]],
-            "wish": None,
-        }
-        await ch.guest.send("bins", HostBins(**{**fields, **change}))
+        await ch.guest.receive("labels")
+        await ch.guest.send("bins", HostBins(**FITTING))
 
     with pytest.raises(UnfitLetter, match="host:10000 sent bins"):
         await play(hetero_feature_binning, OU, ports(), {HOSTS[0]: careless})

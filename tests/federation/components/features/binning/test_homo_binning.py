@@ -125,6 +125,7 @@ async def test_other_columns_one_party_alone_and_infinite_values_are_refused(pla
         await play(homo_feature_binning, woe, ports())
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.lists(st.floats(allow_nan=False), min_size=1, max_size=30))
 def test_doubles_and_their_places_are_in_the_same_order(values: list[float]) -> None:
     array = np.array(values)
@@ -140,7 +141,7 @@ def test_doubles_and_their_places_are_in_the_same_order(values: list[float]) -> 
     st.integers(2, 12),
     st.sampled_from([1, 4, 9]),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_the_search_ends_in_the_bins_of_all_rows(
     values: list[float], bins: int, points: int
 ) -> None:

@@ -21,7 +21,7 @@ def merging(bins: int = 4, **p: object) -> Merging:
 
 @pytest.mark.parametrize("measure", MERGED_BY)
 @given(COUNTS)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_bins_left_are_neighbours_few_enough_large_enough_and_mixed(
     measure: str, pairs: list[tuple[int, int]]
 ) -> None:
@@ -68,6 +68,7 @@ def test_more_classes_than_a_plaintext_has_room_for_take_more_of_them() -> None:
     assert sum(many) == 99
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=60), st.integers(2, 12))
 def test_every_value_is_in_the_bin_whose_edges_hold_it(values: list[float], count: int) -> None:
     column = np.array([*values, np.nan])
