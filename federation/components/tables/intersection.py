@@ -130,8 +130,13 @@ class Work:
 
     @property
     def method(self) -> str:
-        """What is run; a bound cache decides before the parameters."""
-        return self.p.protocol if self.cache is None else "ecdh"
+        """What is run; to match ids a bound cache decides before the parameters."""
+        return self.p.protocol if self.cache is None or self.counts_or_keeps else "ecdh"
+
+    @property
+    def counts_or_keeps(self) -> bool:
+        """Whether no rows are joined."""
+        return self.p.protocol in {"count", "cache"}
 
     @property
     def options(self) -> EcdhOptions:
@@ -159,7 +164,7 @@ class Work:
         """How the joined rows are named, or None where they keep their ids."""
         p = self.p
         left = p.join_method == "left_join"
-        if not (match_ids or p.new_sample_id or left) or self.method in {"count", "cache"}:
+        if not (match_ids or p.new_sample_id or left) or self.counts_or_keeps:
             return None
         return Naming(p.generator, p.new_sample_id, left)
 
@@ -175,7 +180,7 @@ async def guest(
 ) -> Result:
     """Find the common ids with every host and keep their rows."""
     work = Work(ch, p, _input(data), report, cache)
-    _tell_notices(work)
+    _begin(work)
     theirs = await ch.hosts.gather("match_ids")
     match_ids = any(theirs) or work.table.schema.match_id is not None
     plan = work.plan(match_ids)
@@ -195,7 +200,7 @@ async def host(
 ) -> Result:
     """Help the guest to find the common ids, learn them, and keep their rows."""
     work = Work(ch, p, _input(data), report, cache)
-    _tell_notices(work)
+    _begin(work)
     await ch.guest.send("match_ids", work.table.schema.match_id is not None)
     plan: Plan = await ch.guest.receive("plan")
     mine = work.plan(plan.matched_by_match_id)
@@ -340,8 +345,15 @@ def _input(data: tuple[Table, ...]) -> Table:
     return data[0]
 
 
-def _tell_notices(work: Work) -> None:
+def _begin(work: Work) -> None:
+    """Say what is done differently from what was asked.
+
+    Raises:
+        InvalidParameters: a cache is bound, and ids are to go in the clear.
+    """
+    if work.cache is not None and work.p.protocol == "raw":
+        raise InvalidParameters([Problem("intersect_method", "raw takes no cache; name ecdh")])
     for line in work.p.notices:
         work.report.log(line)
-    if work.cache is not None:
+    if work.cache is not None and not work.counts_or_keeps:
         work.report.log("the cache is used: ecdh is run")

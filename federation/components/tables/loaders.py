@@ -32,6 +32,7 @@ class CacheLoaderParams(Params):
     component_name: str | None = Field(None, description="the component that made it")
     cache_name: str | None = Field(None, description="which of its outputs, as `cache`")
     table: dict[str, str] | None = Field(None, description="filled in: where the cache is")
+    need_run: bool = Field(True, description="false makes no output")
 
 
 class ModelLoaderParams(Params):
@@ -43,6 +44,7 @@ class ModelLoaderParams(Params):
     model_alias: str | None = Field(None, description="accepted: a component makes one model")
     step_index: int | None = Field(None, ge=0, description="a checkpoint by number")
     step_name: str | None = Field(None, description="a checkpoint by name")
+    need_run: bool = Field(True, description="false makes no output")
 
 
 cache_loader = Component(

@@ -266,6 +266,17 @@ async def test_a_cache_of_other_rows_or_of_another_role_is_refused(play: Any) ->
         await play(intersection, {}, ports(plain(["b"]), theirs, caches=swapped))
 
 
+async def test_a_cache_serves_no_count_and_no_join_in_the_clear(play: Any) -> None:
+    two = (plain(["b", "q"]), plain(["b", "c"], "y"))
+    made = await play(intersection, {"run_cache": True}, ports(*two))
+    caches = {seat: made[seat].cache for seat in (G, H)}
+    counted = await play(intersection, {"cardinality_only": True}, ports(*two, caches=caches))
+    assert counted[G].summary["intersect_num"] == 1
+    assert any(row.tag == "psi.count.passed" for row in counted.ledger)
+    with pytest.raises(InvalidParameters, match="raw takes no cache"):
+        await play(intersection, RAW, ports(*two, caches=caches))
+
+
 async def test_what_the_guest_keeps_holds_no_secret_of_the_host(play: Any) -> None:
     made = await play(
         intersection, {"run_cache": True}, ports(plain(["q"]), plain(["b", "c"], "y"))
