@@ -7,13 +7,15 @@ shape are made. Information values are compared with those of pooled columns.
 
 FATE 2.2.0 standalone runs the same beside us where it is installed and its server runs (see
 `fate_peer`). Its job takes minutes, so `TRIPACT_FATE_RUNS` says how many are measured, 1 by
-default.
+default. On default_credit it fails ("index 122 is out of bounds": columns repeat quantiles), so
+leave FATE_EXAMPLES unset to compare.
 """
 
 import copy
 import json
 import statistics
 import subprocess
+import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -137,9 +139,12 @@ def fate(files: Mapping[str, Path]) -> dict[str, float] | None:
         cwd=Path(__file__).parent.parent,
         capture_output=True,
         text=True,
-        check=True,
+        check=False,
         timeout=1800,
     )
+    if answer.returncode:
+        sys.stderr.write(f"FATE's job did not succeed: {answer.stderr[-300:]}\n")
+        return None
     measured: dict[str, float] = json.loads(answer.stdout.splitlines()[-1])
     return measured
 

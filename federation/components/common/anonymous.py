@@ -4,7 +4,7 @@ import re
 
 from federation.spec.party import Party
 
-_NAME = re.compile(r"^(?P<role>[a-z]+)_(?P<party>.+)_x(?P<place>\d+)$")
+_NAME = re.compile(r"^(?P<role>[a-z]+)[_.](?P<party>.+)[_.]x?(?P<place>\d+)$")
 
 
 def anonymous_name(party: Party, place: int) -> str:
@@ -13,7 +13,10 @@ def anonymous_name(party: Party, place: int) -> str:
 
 
 def find_place(party: Party, name: str) -> int | None:
-    """Where the feature of that anonymous name stands at `party`, None if it is not its name."""
+    """Where the feature of that anonymous name stands at `party`, None if it is not its name.
+
+    FATE before 1.10 wrote `host_10000_0`, and in models `host.10000.0`; both are read.
+    """
     found = _NAME.match(name)
     if found is None or (found["role"], found["party"]) != (party.role.value, party.party_id):
         return None
