@@ -15,6 +15,7 @@ from coordinator.domain.records import Job, JobEvent, JobFilter, Task, TaskFilte
 from coordinator.domain.state import Changes, JobPlan, JobState, Outgoing, SeatKey
 from coordinator.domain.step import next_due
 from coordinator.store import rows
+from coordinator.store.fields import record_of, values_of
 from coordinator.store.outbox import SqlOutbox
 from coordinator.store.plans import plan_from_json, plan_to_json
 from coordinator.store.schema import events, jobs, members, outputs, seats, tasks
@@ -140,7 +141,7 @@ class SqlJobs:
             for index, seat in enumerate(task.seats)
         }
         values = [
-            rows.task_values(task) | {"latest": True, "place": places[task.component, task.seat]}
+            values_of(task) | {"latest": True, "place": places[task.component, task.seat]}
             for task in new
         ]
         await insert_all(self._tx, tasks, values)
@@ -225,7 +226,7 @@ class SqlJobs:
             .where(*_task_conditions(wanted))
             .order_by(tasks.c.job_id, tasks.c.place, tasks.c.version)
         )
-        return [rows.task_of(row) for row in await self._tx.run(query)]
+        return [record_of(Task, row) for row in await self._tx.run(query)]
 
     async def state(self, job_id: str) -> JobState | None:
         """The whole state of a job."""
@@ -303,7 +304,7 @@ class SqlJobs:
 def _task_move(before: Task, after: Task, *, latest: bool) -> dict[str, Any]:
     if after.party_status is not before.party_status:
         check_change(TASK, before.party_status, after.party_status)
-    return rows.task_values(after) | {
+    return values_of(after) | {
         "latest": latest,
         "this_job": before.job_id,
         "this_component": before.component,

@@ -1,14 +1,13 @@
 """Model versions that were deployed, and the names under which some answer."""
 
 from dataclasses import asdict
-from typing import Any
 
 import sqlalchemy as sa
 
 from coordinator.domain.records import Deployment, ModelSeat, Service, Training
+from coordinator.store.fields import record_of, values_of
 from coordinator.store.schema import deployments, model_seats, services, trainings
 from coordinator.store.transaction import Transaction
-from federation.spec.party import Role
 
 
 class SqlModels:
@@ -55,7 +54,7 @@ class SqlModels:
     async def _trainings(self, *conditions: sa.ColumnElement[bool]) -> list[Training]:
         query = sa.select(trainings).where(*conditions)
         found = await self._tx.run(query.order_by(trainings.c.model_version.desc()))
-        return [Training(**row._mapping) for row in found]
+        return [record_of(Training, row) for row in found]
 
     async def set_seat(self, seat: ModelSeat) -> None:
         """Keep how a seat came to a model."""
@@ -66,26 +65,19 @@ class SqlModels:
             .where(model_seats.c.party_id == seat.party_id)
         )
         await self._tx.run(old)
-        await self._tx.run(sa.insert(model_seats), asdict(seat) | {"role": seat.role.value})
+        await self._tx.run(sa.insert(model_seats), values_of(seat))
 
     async def seats(self, model_version: str) -> list[ModelSeat]:
         """Seats that came to a model otherwise than by training here."""
         query = sa.select(model_seats).where(model_seats.c.model_version == model_version)
         found = await self._tx.run(query.order_by(model_seats.c.role, model_seats.c.party_id))
-        return [ModelSeat(**{**row._mapping, "role": Role(row.role)}) for row in found]
+        return [record_of(ModelSeat, row) for row in found]
 
     async def bind(self, service: Service) -> None:
         """Keep what answers under a name, in place of what did."""
         old = sa.delete(services).where(services.c.service_id == service.service_id)
         await self._tx.run(old)
-        values = {
-            "service_id": service.service_id,
-            "model_id": service.model_id,
-            "model_version": service.model_version,
-            "party_id": service.party_id,
-            "bound_ms": service.bound_ms,
-        }
-        await self._tx.run(sa.insert(services), values)
+        await self._tx.run(sa.insert(services), values_of(service))
 
     async def service(self, service_id: str) -> Service | None:
         """What answers under that name."""
@@ -99,22 +91,9 @@ class SqlModels:
     async def _services(self, condition: sa.ColumnElement[bool]) -> list[Service]:
         query = sa.select(services).where(condition).order_by(services.c.service_id)
         found = await self._tx.run(query)
-        return [
-            Service(r.service_id, r.model_id, r.model_version, r.party_id, r.bound_ms)
-            for r in found
-        ]
+        return [record_of(Service, row) for row in found]
 
     async def _deployments(self, *conditions: sa.ColumnElement[bool]) -> list[Deployment]:
         query = sa.select(deployments).where(*conditions)
         found = await self._tx.run(query.order_by(deployments.c.model_version.desc()))
-        return [_deployment_of(row) for row in found]
-
-
-def _deployment_of(row: sa.Row[Any]) -> Deployment:
-    return Deployment(
-        model_id=row.model_id,
-        model_version=row.model_version,
-        train_version=row.train_version,
-        dsl=row.dsl,
-        created_ms=row.created_ms,
-    )
+        return [record_of(Deployment, row) for row in found]

@@ -5,7 +5,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from coordinator.domain.records import Connector, Task
-from coordinator.store import rows
+from coordinator.store.fields import record_of
 from coordinator.store.schema import connectors, disabled_tables, tasks
 from coordinator.store.transaction import Transaction, insert_for, upsert
 
@@ -51,7 +51,7 @@ class SqlTableNotes:
             tasks.c.latest, sa.cast(tasks.c.params, sa.Text).contains('"table"', autoescape=True)
         )
         found = await self._tx.run(query.order_by(tasks.c.job_id.desc(), tasks.c.place))
-        read = [rows.task_of(row) for row in found]
+        read = [record_of(Task, row) for row in found]
         return [task for task in read if _names(task.params.get("table"), namespace, name)]
 
 

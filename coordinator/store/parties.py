@@ -6,7 +6,7 @@ from dataclasses import asdict
 import sqlalchemy as sa
 
 from coordinator.domain.records import Invite, PartyRecord
-from coordinator.store import rows
+from coordinator.store.fields import record_of
 from coordinator.store.schema import catalogues, invites, parties
 from coordinator.store.transaction import Transaction, insert_all, insert_for, upsert
 from federation.spec.catalogue import ModuleDecl
@@ -78,7 +78,7 @@ class SqlParties:
     async def invite(self, code_id: str) -> Invite | None:
         """The invite with that code id."""
         row = (await self._tx.run(sa.select(invites).where(invites.c.code_id == code_id))).first()
-        return rows.invite_of(row) if row else None
+        return record_of(Invite, row) if row else None
 
     async def use_invite(self, used: Invite) -> bool:
         """Consume it by compare-and-set, wiping its secret; False if it was used before."""

@@ -1,21 +1,16 @@
 """Records to rows and back."""
 
-from dataclasses import fields
 from typing import Any
 
 from sqlalchemy.engine import Row
 
-from coordinator.domain.records import Invite, Job, OutputTable, TableRecord, Task, Waiting
-from coordinator.domain.state import Member, Stage
+from coordinator.domain.records import Job, Waiting
+from coordinator.domain.state import Member
+from coordinator.store.fields import Values, reason_of, record_of, values_of
 from coordinator.store.plans import roles_from_json, roles_to_json
-from federation.spec.orders import Reason
 from federation.spec.party import Party, Role
 from federation.spec.status import Status
 from federation.wire.codec import decode, encode
-
-Values = dict[str, Any]
-
-_TASK_FIELDS = tuple(f.name for f in fields(Task))
 
 
 def job_values(job: Job) -> Values:
@@ -44,7 +39,7 @@ def moving_job_values(job: Job) -> Values:
         "status": job.status.value,
         "epoch": job.epoch,
         "progress": job.progress,
-        "reason": reason_json(job.reason),
+        "reason": None if job.reason is None else job.reason.model_dump(),
         "waiting_for": [[w.party_id, w.what, w.code] for w in job.waiting_for],
         "updated_ms": job.updated_ms,
         "started_ms": job.started_ms,
@@ -78,122 +73,11 @@ def job_of(row: Row[Any]) -> Job:
     )
 
 
-def task_values(task: Task) -> Values:
-    """Columns of a task."""
-    values = {name: getattr(task, name) for name in _TASK_FIELDS}
-    return values | {
-        "role": task.role.value,
-        "status": task.status.value,
-        "party_status": task.party_status.value,
-        "reason": reason_json(task.reason),
-        "depends": list(task.depends),
-    }
-
-
-def task_of(row: Row[Any]) -> Task:
-    """The task of a row."""
-    values = {name: getattr(row, name) for name in _TASK_FIELDS}
-    return Task(
-        **values
-        | {
-            "role": Role(row.role),
-            "status": Status(row.status),
-            "party_status": Status(row.party_status),
-            "reason": reason_of(row.reason),
-            "depends": tuple(row.depends),
-        }
-    )
-
-
 def member_values(job_id: str, member: Member) -> Values:
     """Columns of a member of a job."""
-    return {
-        "job_id": job_id,
-        "party_id": member.party_id,
-        "key": member.key,
-        "stage": member.stage.value,
-        "offer": member.offer,
-        "letters": encode(dict(member.letters)),
-        "keyed": member.keyed,
-        "away": member.away,
-        "doubt_ms": member.doubt_ms,
-    }
+    return values_of(member, job_id=job_id, letters=encode(dict(member.letters)))
 
 
 def member_of(row: Row[Any]) -> Member:
     """The member of a row."""
-    return Member(
-        party_id=row.party_id,
-        key=row.key,
-        stage=Stage(row.stage),
-        offer=row.offer,
-        letters=decode(row.letters),
-        keyed=row.keyed,
-        away=row.away,
-        doubt_ms=row.doubt_ms,
-    )
-
-
-def output_of(row: Row[Any]) -> OutputTable:
-    """The output table of a row."""
-    return OutputTable(
-        job_id=row.job_id,
-        component=row.component,
-        task_id=row.task_id,
-        version=row.version,
-        role=Role(row.role),
-        party_id=row.party_id,
-        output=row.output,
-        namespace=row.namespace,
-        name=row.name,
-        rows=row.rows,
-        header=tuple(row.header),
-        schema=row.schema,
-        partitions=row.partitions,
-        kind=row.kind,
-    )
-
-
-def table_values(table: TableRecord) -> dict[str, Any]:
-    """A table as a row."""
-    return {
-        "party_id": table.party_id,
-        "namespace": table.namespace,
-        "name": table.name,
-        "rows": table.rows,
-        "partitions": table.partitions,
-        "header": list(table.header),
-        "schema": table.schema,
-        "job_id": table.job_id,
-        "created_ms": table.created_ms,
-    }
-
-
-def table_of(row: Row[Any]) -> TableRecord:
-    """The table of a row."""
-    return TableRecord(
-        party_id=row.party_id,
-        namespace=row.namespace,
-        name=row.name,
-        rows=row.rows,
-        partitions=row.partitions,
-        schema=row.schema,
-        created_ms=row.created_ms,
-        header=tuple(row.header),
-        job_id=row.job_id,
-    )
-
-
-def invite_of(row: Row[Any]) -> Invite:
-    """The invite of a row."""
-    return Invite(**row._mapping)
-
-
-def reason_json(reason: Reason | None) -> Values | None:
-    """A reason as a document."""
-    return None if reason is None else reason.model_dump()
-
-
-def reason_of(value: Values | None) -> Reason | None:
-    """The reason that was kept."""
-    return None if value is None else Reason.model_validate(value)
+    return record_of(Member, row, letters=decode(row.letters))

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 
 from coordinator.domain.records import TableRecord
-from coordinator.store import rows
+from coordinator.store.fields import record_of, values_of
 from coordinator.store.schema import settings, tables
 from coordinator.store.transaction import Transaction, insert_for, upsert
 
@@ -25,11 +25,11 @@ class SqlTables:
         conditions = _conditions(namespace=namespace, name=name, party_id=party_id, job_id=job_id)
         query = sa.select(tables).where(*conditions)
         found = await self._tx.run(query.order_by(tables.c.created_ms.desc(), tables.c.party_id))
-        return [rows.table_of(row) for row in found]
+        return [record_of(TableRecord, row) for row in found]
 
     async def put(self, table: TableRecord) -> None:
         """Keep a table, in place of one of that name at its party."""
-        await self._tx.run(upsert(self._tx, tables), rows.table_values(table))
+        await self._tx.run(upsert(self._tx, tables), values_of(table))
 
     async def delete(self, namespace: str, name: str, party_id: str | None = None) -> int:
         """Forget tables; how many."""

@@ -1,16 +1,16 @@
 """Metrics, summaries and names of outputs."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from typing import Any
 
 import sqlalchemy as sa
 
 from coordinator.domain.records import MetricSet, OutputModel, OutputTable, TableRecord, Task
-from coordinator.store import rows
+from coordinator.store.fields import record_of, values_of
 from coordinator.store.schema import metrics, models, outputs, summaries, tables
 from coordinator.store.transaction import Transaction, insert_all, upsert
 from federation.spec.orders import Metric
-from federation.spec.party import Role
 
 
 class SqlTracking:
@@ -68,19 +68,19 @@ class SqlTracking:
     ) -> None:
         """Keep names of what an attempt made; the tables become known by name."""
         if made:
-            values = [_output_values(table, place) for place, table in enumerate(made)]
+            values = [values_of(table, place=place) for place, table in enumerate(made)]
             await self._tx.run(upsert(self._tx, outputs), values)
-            known = [rows.table_values(_known(t, now_ms)) for t in made if t.kind == "data"]
+            known = [values_of(_known(t, now_ms)) for t in made if t.kind == "data"]
             if known:
                 await self._tx.run(upsert(self._tx, tables), known)
         if model is not None:
-            await self._tx.run(upsert(self._tx, models), _model_values(model, now_ms))
+            await self._tx.run(upsert(self._tx, models), values_of(model, created_ms=now_ms))
 
     async def outputs(self, task: Task) -> list[OutputTable]:
         """Tables of an attempt, data before caches, in the order of its outputs."""
         query = sa.select(outputs).where(*_is(outputs, task))
         found = await self._tx.run(query.order_by(outputs.c.kind.desc(), outputs.c.place))
-        return [rows.output_of(row) for row in found]
+        return [record_of(OutputTable, row) for row in found]
 
     async def models(self, model_id: str, model_version: str) -> list[OutputModel]:
         """All models of one training job."""
@@ -88,20 +88,7 @@ class SqlTracking:
             models.c.model_id == model_id, models.c.model_version == model_version
         )
         found = await self._tx.run(query.order_by(models.c.component, models.c.role))
-        return [
-            OutputModel(
-                job_id=row.job_id,
-                component=row.component,
-                role=Role(row.role),
-                party_id=row.party_id,
-                model_id=row.model_id,
-                model_version=row.model_version,
-                output=row.output,
-                digest=row.digest,
-                size_bytes=row.size_bytes,
-            )
-            for row in found
-        ]
+        return [record_of(OutputModel, row) for row in found]
 
 
 def _key(task: Task) -> dict[str, Any]:
@@ -118,50 +105,7 @@ def _is(table: sa.Table, task: Task) -> list[sa.ColumnElement[bool]]:
     return [table.c[name] == value for name, value in _key(task).items()]
 
 
-def _output_values(table: OutputTable, place: int) -> dict[str, Any]:
-    return {
-        "job_id": table.job_id,
-        "component": table.component,
-        "version": table.version,
-        "role": table.role.value,
-        "party_id": table.party_id,
-        "output": table.output,
-        "kind": table.kind,
-        "place": place,
-        "task_id": table.task_id,
-        "namespace": table.namespace,
-        "name": table.name,
-        "rows": table.rows,
-        "header": list(table.header),
-        "schema": table.schema,
-        "partitions": table.partitions,
-    }
-
-
 def _known(table: OutputTable, now_ms: int) -> TableRecord:
-    return TableRecord(
-        party_id=table.party_id,
-        namespace=table.namespace,
-        name=table.name,
-        rows=table.rows,
-        partitions=table.partitions,
-        schema=table.schema,
-        created_ms=now_ms,
-        header=table.header,
-        job_id=table.job_id,
-    )
-
-
-def _model_values(model: OutputModel, now_ms: int) -> dict[str, Any]:
-    return {
-        "model_id": model.model_id,
-        "model_version": model.model_version,
-        "role": model.role.value,
-        "party_id": model.party_id,
-        "component": model.component,
-        "output": model.output,
-        "job_id": model.job_id,
-        "digest": model.digest,
-        "size_bytes": model.size_bytes,
-        "created_ms": now_ms,
-    }
+    """An output table, as tables are known by name."""
+    same = (field.name for field in fields(TableRecord) if field.name != "created_ms")
+    return TableRecord(**{name: getattr(table, name) for name in same}, created_ms=now_ms)
