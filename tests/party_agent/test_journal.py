@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from party_agent.journal import AttemptKey, AttemptRow, Journal, Pin
+from party_agent.journal import AttemptKey, AttemptRow, Journal, MadeRow, Pin
 
 KEY = AttemptKey("job_lr_0", 0, "guest")
 ROW = AttemptRow(KEY, "job", "lr_0", 1)
@@ -103,3 +103,38 @@ def test_each_order_has_effect_once_however_often_it_comes(ids: list[str]) -> No
         effects = [order_id for order_id in ids if journal.take_order(order_id, b"x")]
         journal.close()
     assert effects == list(dict.fromkeys(ids))
+
+
+def made(version: int, name: str, kind: str = "data") -> MadeRow:
+    place = int(name == "second")
+    return MadeRow(kind, "space", name, "job", "lr_0", version, "guest", name, place, b"promise")
+
+
+def test_what_an_attempt_made_is_known_with_its_promise_until_it_is_dropped(
+    journal: Journal,
+) -> None:
+    journal.begin_attempt(ROW)
+    journal.end_attempt(KEY, b"", [made(0, "first"), made(0, "m", "model")])
+    assert journal.promise_of("data", "space", "first") == b"promise"
+    assert journal.promise_of("cache", "space", "first") is None
+    journal.forget_table("space", "first")
+    journal.forget_table("space", "m")
+    assert journal.promise_of("data", "space", "first") is None
+    assert journal.promise_of("model", "space", "m") == b"promise"
+
+
+def test_an_attempt_that_ended_before_makes_nothing_more(journal: Journal) -> None:
+    journal.begin_attempt(ROW)
+    journal.end_attempt(KEY, b"")
+    journal.end_attempt(KEY, b"", [made(0, "first")])
+    assert journal.promise_of("data", "space", "first") is None
+
+
+def test_tables_of_the_newest_attempt_come_in_the_order_of_its_outputs(journal: Journal) -> None:
+    for version, names in ((0, ["old"]), (1, ["second", "first"])):
+        key = AttemptKey("job_lr_0", version, "guest")
+        journal.begin_attempt(AttemptRow(key, "job", "lr_0", 1))
+        journal.end_attempt(key, b"", [made(version, name) for name in names])
+    assert [row.name for row in journal.tables_made("job", "lr_0")] == ["first", "second"]
+    assert journal.tables_made("job", "lr_0", "host") == []
+    assert journal.tables_made("other") == []
