@@ -3,9 +3,11 @@
 import asyncio
 import sys
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
+from federation.crypto import kernels
 from federation.errors import Unavailable
 from federation.program.background import Background
 from party_agent.workers import NURSERY, Workers
@@ -63,3 +65,24 @@ async def test_whoever_gives_up_waiting_for_a_process_leaves_none_behind(
         while workers.pids:  # noqa: ASYNC110 - the one given up ends by itself
             await asyncio.sleep(0.01)
         await workers.stop()
+
+
+def has_machine_code(pid: int) -> bool:
+    return "llvmlite" in Path(f"/proc/{pid}/maps").read_text()
+
+
+async def test_a_quiet_nursery_makes_machine_code_that_its_tasks_have(
+    background: Background,
+) -> None:
+    quick = "from party_agent import nursery; nursery.QUIET_S = 0.1; nursery.main()"
+    workers = Workers(0, background, (sys.executable, "-c", quick))
+    workers.start()
+    made = kernels.status().path != "ifma"  # then there is none to be made
+    async with asyncio.timeout(60):
+        while not made:
+            await asyncio.sleep(0.5)
+            one = await workers.take()
+            made = has_machine_code(one.pid)
+            one.kill()
+            await one.ended
+    await workers.stop()
