@@ -80,6 +80,11 @@ class BinnedColumn:
         return self.merged(groups, measure_of(merging, events, rows, groups))
 
 
+def has_small(column: BinnedColumn, least: int) -> bool:
+    """Whether a bin that is not empty has fewer rows."""
+    return bool(((column.rows > 0) & (column.rows < least)).any())
+
+
 def measure_of(merging: Merging, events: Counts, rows: Counts, groups: Groups) -> Vector:
     """The measure of the bins that `groups` makes of fine ones."""
     width = int(groups[-1]) + 1
@@ -102,9 +107,6 @@ def cut(table: Table, p: HeteroBinningParams) -> list[BinnedColumn]:
     wanted = {*chosen(features, p.bin_indexes, p.bin_names), *categories, *given}
     fine = p.method == "optimal"
     method = p.optimal_binning_param.init_bucket_method if fine else p.method
-    count = p.bin_num
-    if fine:
-        count = max(2, min(p.optimal_binning_param.init_bin_nums, table.rows // p.least_bin_rows))
     columns = []
     for place, name in enumerate(features):
         if name not in wanted:
@@ -115,10 +117,18 @@ def cut(table: Table, p: HeteroBinningParams) -> list[BinnedColumn]:
         elif name in categories:
             edges = category_edges(values, name)
         else:
-            edges = EDGES[method](values, count)
+            edges = EDGES[method](values, _count(values, p))
         is_fine = fine and name not in given and name not in categories
         columns.append(BinnedColumn(name, edges, binned(values, edges), place, is_fine))
     return columns
+
+
+def _count(values: Vector, p: HeteroBinningParams) -> int:
+    """How many bins a column is cut into: for method optimal as many fine ones as are allowed."""
+    if p.method != "optimal":
+        return p.bin_num
+    allowed = int(np.count_nonzero(~np.isnan(values))) // p.least_bin_rows
+    return max(2, min(p.optimal_binning_param.init_bin_nums, allowed))
 
 
 def given_edges(features: tuple[str, ...], p: HeteroBinningParams) -> dict[str, Vector]:

@@ -15,7 +15,12 @@ import numpy.typing as npt
 
 from federation.channel import Channel, Peer
 from federation.components.common.row_order import RowOrder
-from federation.components.features.binning.columns import BinnedColumn, measure_of, two_classes
+from federation.components.features.binning.columns import (
+    BinnedColumn,
+    has_small,
+    measure_of,
+    two_classes,
+)
 from federation.components.features.binning.edges import Bins
 from federation.components.features.binning.evidence import Counts, Evidence
 from federation.components.features.binning.letters import HostBins, Start, Wish
@@ -230,7 +235,7 @@ async def answer(
     if len(labels) != len(lanes) or any(lane.shape != (count,) for lane in labels):
         raise UnfitLetter("labels", ch.guest.party)
     told = [] if p.skip_static or p.local_only else columns
-    if any(((c.rows > 0) & (c.rows < p.least_bin_rows)).any() for c in told):
+    if any(has_small(column, p.least_bin_rows) for column in told):
         raise BinTooSmall(p.least_bin_rows)
     sums = await asyncio.to_thread(_sums, told, common, lanes, labels)
     letter = _letter(told, sums, p)

@@ -21,6 +21,7 @@ from federation.components.common.row_order import RowOrder
 from federation.components.component import Component, JobFacts, Model, Report, Result
 from federation.components.features.binning.columns import (
     cut,
+    has_small,
     labels_as_places,
     own_evidence,
     rewritten,
@@ -39,6 +40,8 @@ from federation.spec.party import GUEST, HOST, Party
 from federation.tables import Table
 
 MODULE = "HeteroFeatureBinning"
+FEW_ROWS = 5
+"""A host is told in its log when the guest learns about bins with fewer rows."""
 
 hetero_feature_binning = Component(
     MODULE,
@@ -113,6 +116,8 @@ async def host(
         )
     columns = cut(table, p)
     if start.asked:
+        if any(has_small(column, FEW_ROWS) for column in columns):
+            report.log(f"some bins have fewer than {FEW_ROWS} rows; least_bin_rows refuses such")
         columns = await answer(ch, p, start, RowOrder.of(table), columns)
     report.log("columns are binned", columns=len(columns))
     return Learned(columns).result(table, p, MODULE, facts)

@@ -220,7 +220,13 @@ async def test_a_host_does_not_answer_for_bins_below_its_floor(play: Any) -> Non
         await play(hetero_feature_binning, OU, ports(), None, confs)
     assert set(refusal.value.facts) == {"least"}
     confs = {HOSTS[0]: {"least_bin_rows": 7}}
-    await play(hetero_feature_binning, OU, ports(), None, confs)
+    played = await play(hetero_feature_binning, OU, ports(), None, confs)
+    assert "fewer than" not in played.reports[HOSTS[0]].text
+
+
+async def test_a_host_is_told_in_its_log_of_bins_with_few_rows(play: Any) -> None:
+    played = await play(hetero_feature_binning, {"bin_num": 40, **OU}, ports())
+    assert "fewer than 5 rows" in played.reports[HOSTS[0]].text
 
 
 async def test_parties_with_other_rows_are_told_to_intersect(play: Any) -> None:
