@@ -1,4 +1,4 @@
-"""Sixty random steps in the lives of jobs: nothing is lost, doubled, or waits in silence.
+"""Fifty random steps in the lives of jobs: nothing is lost, doubled, or waits in silence.
 
 Coordinator, database, links and the agents' daemons are real, in one process; only what tasks
 compute is left out. Three hundred such steps are taken with real processes in tests/together.
@@ -29,7 +29,7 @@ from tests.scheduling.driver import Driver, Lent
 from tests.scheduling.http_target import HttpTarget, check_lives
 from tests.scheduling.inline_workers import Effects, InlineWorkers
 
-STEPS = 60
+STEPS = 50
 SEED = 20261121
 LENT = Lent(4, 6)
 SETTLE_S = 300.0
@@ -206,7 +206,7 @@ async def world(tmp_path: Path) -> AsyncIterator[tuple[World, Effects]]:
     await made.stop_all()
 
 
-async def test_sixty_random_steps_lose_and_double_nothing(
+async def test_fifty_random_steps_lose_and_double_nothing(
     world: tuple[World, Effects],
 ) -> None:
     target, effects = world

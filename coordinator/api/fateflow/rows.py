@@ -66,13 +66,20 @@ def job_row(job: Job, seat: Party) -> dict[str, Any]:
         "f_resource_in_use": job.status is Status.RUNNING,
         "f_apply_resource_time": job.started_ms,
         "f_return_resource_time": job.ended_ms,
-        "f_inheritance_info": {},
-        "f_inheritance_status": "",
+        "f_inheritance_info": (taken_over := _taken_over(job)),
+        "f_inheritance_status": Status.SUCCESS.value if taken_over else "",
         "f_run_ip": "",
         "f_current_steps": None,
         "f_current_tasks": [],
         **_times(job),
     }
+
+
+def _taken_over(job: Job) -> dict[str, Any]:
+    """What the job takes over from an earlier one, as its conf says."""
+    home = job.conf.get("job_parameters") or {}
+    info = (home.get("common") or home).get("inheritance_info")
+    return dict(info) if isinstance(info, Mapping) else {}
 
 
 def task_row(task: Task, job: Job) -> dict[str, Any]:

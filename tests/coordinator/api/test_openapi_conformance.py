@@ -22,7 +22,7 @@ from schemathesis.specs.openapi.checks import (
 from coordinator.api.fateflow import DIALECT
 from coordinator.api.openapi import document
 
-EXAMPLES = 4
+EXAMPLES = 3
 CHECKS = [
     not_a_server_error,
     status_code_conformance,
