@@ -13,8 +13,8 @@ from coordinator.api.keys import SERVING
 from federation.errors import BadRequest, PartyRefused, ServiceNotBound, TripactError
 from federation.fateflow.reading import read_body
 
-SINGLE = "/federation/v1/inference"
-BATCH = "/federation/v1/batchInference"
+VERSIONS = ("v1", "1.0")
+"""FATE-Serving takes any; its documents say the one, fate_test asks for the other."""
 
 _PARAM_ERROR, _NET_ERROR, _SYSTEM_ERROR, _SERVICE_NOT_FOUND = 100, 105, 110, 122
 """FATE-Serving's status codes."""
@@ -54,4 +54,8 @@ def _refusal(error: TripactError) -> dict[str, Any]:
     return {"retcode": retcode, "retmsg": error.message, "data": {}, "flag": 0}
 
 
-ROUTES = (web.post(SINGLE, inference), web.post(BATCH, batch_inference))
+ROUTES = tuple(
+    web.post(f"/federation/{version}/{name}", handler)
+    for version in VERSIONS
+    for name, handler in (("inference", inference), ("batchInference", batch_inference))
+)

@@ -1,21 +1,24 @@
 """The command line of FATE 1.4 and before: `flow-client -f submit_job -c conf.json -d dsl.json`.
 
-Each function is a verb of today under its old name; the answer is printed as JSON, as the old
-client did, and a no of the server exits 1.
+Each function is a verb of today under its old name. The answer is printed as JSON and nothing else
+is, a no of the server too, since scripts read both streams as one; a no exits 1.
 Source: fate_flow_client.py of FATE 1.2 to 1.4.
 """
 
 import argparse
 import json
 import os
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import typer
 
-from coordinator.client.answers import read_json, told
+from coordinator.client import show
+from coordinator.client.answers import read_json
 from coordinator.client.archives import fetch, save
 from coordinator.client.client import FlowClient, FlowError
 from coordinator.client.options import address
@@ -50,8 +53,7 @@ def run_old_style(arguments: Sequence[str]) -> None:
     """Run a command line of the old client.
 
     Raises:
-        SystemExit: 2, it is not one.
-        FlowError: the server said no.
+        SystemExit: 2, it is not one; 1, the server said no.
         Unreachable: nobody answers.
         OSError: a file can not be read or written.
     """
@@ -63,9 +65,14 @@ def run_old_style(arguments: Sequence[str]) -> None:
         body = _body(typed)
         client = FlowClient(address(typed.url or os.environ.get("TRIPACT_URL")))
         run = function.run or _post(function.path)
-        told(run(client, typed, body), as_json=True)
+        answer = run(client, typed, body)
+    except FlowError as error:
+        answer = error.answer
     except typer.BadParameter as error:
         _PARSER.error(error.format_message())
+    show.as_json(answer)
+    if answer.get("retcode") != 0:
+        sys.exit(1)
 
 
 def _body(typed: Typed) -> dict[str, Any]:
@@ -76,6 +83,8 @@ def _body(typed: Typed) -> dict[str, Any]:
     }
     local = {name: body[name] for name in ("role", "party_id") if name in vars(typed) and
              getattr(typed, name) is not None}  # fmt: skip
+    if body.get("output_path"):
+        body["output_path"] = str(Path(str(body["output_path"])).absolute())
     return {**body, **({"local": local} if local else {}), "function": typed.function}
 
 
@@ -115,8 +124,12 @@ def _kept(path: str, folder_of: Callable[[Mapping[str, Any]], str]) -> Run:
 
 def _export(client: FlowClient, _: Typed, body: dict[str, Any]) -> Answer:
     folder = Path(_output(body))
-    save(client.url, "model/export", body, folder)
-    return _written(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=folder, prefix=".export") as fresh:
+        save(client.url, "model/export", body, Path(fresh))
+        (file,) = Path(fresh).iterdir()
+        kept = file.replace(folder / file.name)
+    return {**_written(kept), "file": str(kept)}
 
 
 def _job_config(client: FlowClient, _: Typed, body: dict[str, Any]) -> Answer:
@@ -136,8 +149,8 @@ def _output(body: Mapping[str, Any]) -> str:
     return str(body["output_path"])
 
 
-def _written(folder: Path) -> Answer:
-    return {"retcode": 0, "retmsg": f"written to {folder}", "data": {"directory": str(folder)}}
+def _written(place: Path) -> Answer:
+    return {"retcode": 0, "retmsg": f"written to {place}", "directory": str(place), "data": {}}
 
 
 def _log_folder(body: Mapping[str, Any]) -> str:

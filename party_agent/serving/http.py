@@ -14,15 +14,19 @@ from party_agent.serving.fate import batch_inference, inference
 
 SINGLE = "/federation/v1/inference"
 BATCH = "/federation/v1/batchInference"
+OLD_VERSION = "1.0"
+"""FATE-Serving takes any version in the path; fate_test asks for this one."""
 
 _Answering = Callable[[ServingDesk, object], Awaitable[dict[str, Any]]]
 
 
 def routes(desk: ServingDesk) -> list[web.RouteDef]:
     """Routes that answer for the services of `desk`."""
+    answered = {SINGLE: _handler(desk, inference), BATCH: _handler(desk, batch_inference)}
     return [
-        web.post(SINGLE, _handler(desk, inference)),
-        web.post(BATCH, _handler(desk, batch_inference)),
+        web.post(path.replace("v1", version), handler)
+        for path, handler in answered.items()
+        for version in ("v1", OLD_VERSION)
     ]
 
 

@@ -1,6 +1,7 @@
 """Jobs as wholes: `/v1/pipeline/dag/dependency`, data views, reports, the DSL generator."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from aiohttp import web
@@ -132,11 +133,14 @@ async def delete_metrics(request: web.Request) -> web.Response:
         job_ids = [text_of(body, "job_id")]
     else:
         job_ids = await _jobs_of_day(request, _day(body))
-    gone = [
-        await request.app[TRACKING].delete_metrics(job_id, role_of(body), party_of(body), component)
-        for job_id in job_ids
-    ]
-    return reply(f"delete {sum(gone)} records of metrics")
+    gone = 0
+    for job_id in job_ids:
+        # fate_test asks this of a deployed version, which is no job: there is nothing to forget.
+        with suppress(NotFound):
+            gone += await request.app[TRACKING].delete_metrics(
+                job_id, role_of(body), party_of(body), component
+            )
+    return reply(f"delete {gone} records of metrics")
 
 
 async def generate_dsl(request: web.Request) -> web.Response:

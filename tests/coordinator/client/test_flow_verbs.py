@@ -271,7 +271,7 @@ def test_a_function_of_the_old_client_sends_what_it_sent(
 
 @pytest.mark.parametrize(
     "arguments",
-    [("key", "query", "-p", "1"), ("-f", "stop_job", "-j", "J"), ("queue", "clean", "--json")],
+    [("key", "query", "-p", "1"), ("queue", "clean", "--json")],
 )
 def test_a_no_of_the_server_is_printed_and_exits_1(
     flow: Any, listener: Listener, arguments: tuple[str, ...]
@@ -280,6 +280,22 @@ def test_a_no_of_the_server_is_printed_and_exits_1(
     ran = flow(*arguments)
     assert ran.code == 1
     assert "keys are told when agents join" in ran.err
+
+
+def test_the_old_client_sends_output_paths_that_any_folder_understands(
+    flow: Any, listener: Listener, tmp_path: Path
+) -> None:
+    conf = tmp_path / "download.json"
+    conf.write_text(json.dumps({"namespace": "n", "table_name": "t", "output_path": "out/t.csv"}))
+    assert flow("-f", "download", "-c", str(conf)).code == 0
+    assert listener.asked[-1][1]["output_path"] == str(Path("out/t.csv").absolute())
+
+
+def test_the_old_client_prints_a_no_as_json_and_nothing_else(flow: Any, listener: Listener) -> None:
+    listener.says = {"retcode": 101, "retmsg": "no find table", "data": {}}
+    ran = flow("-f", "table_delete", "-n", "n", "-t", "t")
+    assert (ran.code, ran.err) == (1, "")
+    assert (ran.json["retcode"], ran.json["retmsg"]) == (101, "no find table")
 
 
 @pytest.mark.parametrize(
