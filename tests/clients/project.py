@@ -3,6 +3,7 @@
 import copy
 import json
 import shutil
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from tests.clients.jobs import ARBITER, GUEST, HOST, training
 from tests.together.parts import BREAST, Job, example
 
+ROOT = Path(__file__).parents[2]
 NAMESPACE = "suite"
 TABLES = {"guest_0": "suite_guest", "host_0": "suite_host"}
 
@@ -79,6 +81,7 @@ model_output_path: {folder}/out/{{}}_model.json
     )
     _write_suite(made)
     _write_flow_test(folder, rounds)
+    _write_old_client(folder, address)
     return made
 
 
@@ -175,6 +178,20 @@ def _write_v1(folder: Path) -> None:
         conf["role_parameters"][role] = {"args": {"data": {"eval_data": data["train_data"]}}}
     conf["job_parameters"]["job_type"] = "predict"
     _write(folder / "predict_v1_conf.json", conf)
+
+
+def _write_old_client(folder: Path, address: str) -> None:
+    """A `fate_flow_client.py` where FATE's source tree has one: it is our flow-client."""
+    path = folder / "python" / "fate_flow" / "fate_flow_client.py"
+    path.parent.mkdir(parents=True)
+    path.write_text(
+        f"""\
+import os, sys
+os.environ.update(TRIPACT_URL="http://{address}", PYTHONPATH={str(ROOT)!r})
+command = [{sys.executable!r}, "-c", "from coordinator.client.cli import main; main()"]
+os.execv(command[0], command + sys.argv[1:])
+"""
+    )
 
 
 def _write_flow_test(folder: Path, rounds: int) -> None:

@@ -48,20 +48,53 @@ def test_a_suite_of_jobs_that_need_models_and_data_of_others_succeeds(
         assert notes.pop().startswith(f"{name}@")
 
 
-def test_the_process_trains_to_fates_auc_deploys_and_predicts(runs: Runs) -> None:
+def test_the_process_trains_to_fates_auc_deploys_predicts_loads_binds_and_asks_online(
+    runs: Runs,
+) -> None:
     said = runs("flow-test process")
-    for step in ("train job success", "deploy model success", "predict job success"):
-        assert step in said, said
+    steps = ("train job", "deploy model", "predict job")
+    assert [step for step in steps if f"{step} success" not in said] == []
+    assert '"retmsg": "service id is auto_test_' in said
+    assert "Online predict successfully, response:" in said
+    assert "exception_id" not in said
 
 
-@pytest.mark.parametrize("form", ["rest", "sdk"])
-def test_its_questions_about_data_jobs_tasks_and_tags_are_answered(runs: Runs, form: str) -> None:
+DONE_BY_ALL = (
+    *("data upload", "data download", "data upload history", "table info", "delete table"),
+    *("job stop", "job submit", "job query", "job config", "job log", "task query"),
+    *("output data", "output table", "output model", "component parameters", "metrics"),
+    *("metrics all", "metrics delete", "model export"),
+)
+DONE_BY = {
+    "rest": (
+        *("job rerun", "job data view", "job list", "job dsl generate", "task list"),
+        *("create tag", "update tag", "list tag", "retrieve tag", "destroy tag"),
+        *("component summary", "component list", "model_tag create"),
+        *("model_tag remove", "model_tag retrieve", "model query", "model deploy", "model conf"),
+        *("model dsl", "clean/queue"),
+    ),
+    "sdk": (
+        *("job view", "job list", "job dsl generate", "task list", "create tag", "update tag"),
+        *("list tag", "query tag", "delete tag", "component summary", "component list"),
+        *("tag model", "tag list", "model query", "model deploy", "model conf", "model dsl"),
+        "clean/queue",
+    ),
+    "cli": ("job data view", "clean job", "clean queue", "model store"),
+}
+NOT_ASKED = {
+    # It loads what it has not deployed, looks for an imported model in a folder of the server's
+    # disk, and migrates to the same parties.
+    "rest": {"model load", "model bind", "model  import", "model migrate"},
+    # It gives its own SDK no conf, and has no client for these.
+    "sdk": {"model load", "model bind", "model  import", "model migrate"},
+    "cli": {"model load", "model bind", "model  import", "model restore"},
+}
+"""What fate_test 1.6.1 can not have done by any server at another place, FATE's included."""
+
+
+@pytest.mark.parametrize("form", ["rest", "sdk", "cli"])
+def test_all_that_can_be_asked_from_afar_is_answered(runs: Runs, form: str) -> None:
     rows = rows_of(runs(f"flow-test {form}"))
-    names = {
-        *("data upload", "data upload history", "table info", "delete table"),
-        *("job stop", "job submit", "job query", "job list", "job config", "job log"),
-        *("job dsl generate", "task list", "task query", "create tag", "update tag", "list tag"),
-        *(("job rerun", "job data view", "retrieve tag", "destroy tag") if form == "rest" else ()),
-        *(("job view", "query tag", "delete tag") if form == "sdk" else ()),
-    }
-    assert {name: rows.get(name) for name in names} == dict.fromkeys(names, "success")
+    wanted = (*DONE_BY_ALL, *DONE_BY[form])
+    assert {name: rows.get(name) for name in wanted} == dict.fromkeys(wanted, "success")
+    assert rows.keys() - set(wanted) == NOT_ASKED[form]
