@@ -34,7 +34,6 @@ from federation.components.features.binning.model import Learned, labels_as_text
 from federation.components.features.binning.params import HeteroBinningParams
 from federation.components.features.columns import instances_in
 from federation.components.linear.rows import classes_of, labels_of
-from federation.errors import DataProblem
 from federation.spec.catalogue import Slot
 from federation.spec.party import GUEST, HOST, Party
 from federation.tables import Table
@@ -109,12 +108,10 @@ async def host(
     if model is not None:
         return Result(data=(rewritten(table, model.state),), model=model)
     start: Start = await ch.guest.receive("start")
-    if p.method == "optimal" and not (start.asked and not p.skip_static and not p.local_only):
-        raise DataProblem(
-            "method optimal merges a host's bins by the guest's labels, so the guest must be "
-            "asked: leave skip_static and local_only false, or use quantile or bucket"
-        )
-    columns = cut(table, p)
+    stays = p.method == "optimal" and (p.local_only or not start.asked)
+    if stays:
+        report.log("method optimal needs the guest's labels, and it is not asked: rows stay")
+    columns = [] if stays else cut(table, p)
     if start.asked:
         if any(has_small(column, FEW_ROWS) for column in columns):
             report.log(f"some bins have fewer than {FEW_ROWS} rows; least_bin_rows refuses such")

@@ -178,6 +178,17 @@ async def test_category_columns_and_given_edges_are_taken_as_they_are(play: Any)
     )
 
 
+async def test_a_host_that_is_not_asked_keeps_its_rows_where_bins_would_be_merged(
+    play: Any,
+) -> None:
+    seats = ports()
+    for confs in ({G: {"local_only": True}}, {HOSTS[0]: {"local_only": True}}):
+        conf = {"method": "optimal", "bin_num": 3, **OU}
+        played = await play(hetero_feature_binning, conf, seats, None, confs)
+        np.testing.assert_array_equal(played[HOSTS[0]].data[0].features, HOST_X[0])
+        assert len(played[G].summary["iv"]) == 2
+
+
 async def test_skip_static_bins_without_labels_or_letters_about_them(play: Any) -> None:
     seats = ports()
     seats[G] = {"data": Table.instances(IDS, GUEST_X, ["g0", "g1"])}
