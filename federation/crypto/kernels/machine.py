@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from federation.crypto.kernels.engine import Engine
 from federation.crypto.kernels.shape import LANES, Shape
 
 _POINTER, _COUNT = ctypes.c_void_p, ctypes.c_uint64
@@ -53,26 +54,13 @@ class Kernels:
     """The functions of one shape; each takes pointers and counts as `codegen` says."""
 
     def __init__(self, shape: Shape) -> None:
-        import llvmlite.binding as llvm
-
         from federation.crypto.kernels.codegen import module_text
 
-        llvm.initialize_native_target()
-        llvm.initialize_native_asmprinter()
         self.shape = shape
-        module = llvm.parse_assembly(module_text(shape, llvm.get_default_triple()))
-        module.verify()
-        target = llvm.Target.from_default_triple().create_target_machine(
-            cpu=llvm.get_host_cpu_name(),
-            features=llvm.get_host_cpu_features().flatten(),
-            opt=2,
-        )
-        self._engine = llvm.create_mcjit_compiler(module, target)
-        self._engine.finalize_object()
+        self._engine = Engine(lambda triple: module_text(shape, triple))
         for name, arguments in _SIGNATURES.items():
             if shape.pair or name != "join":
-                address = self._engine.get_function_address(name)
-                setattr(self, name, ctypes.CFUNCTYPE(None, *arguments)(address))
+                setattr(self, name, self._engine.function(name, *arguments))
 
     multiply: Callable[..., None]
     add: Callable[..., None]
