@@ -92,9 +92,9 @@ class HostBins(Payload):
     @property
     def parts(self) -> list[slice]:
         """Where the bins of each column stand."""
-        ends = np.cumsum(self.widths).tolist()
-        starts = [0, *ends[:-1]]
-        return [slice(low, high) for low, high in zip(starts, ends, strict=True)]
+        ends = np.cumsum(self.widths)
+        starts = ends - self.widths
+        return [slice(*both) for both in zip(starts.tolist(), ends.tolist(), strict=True)]
 
 
 BINNING_MESSAGES = (

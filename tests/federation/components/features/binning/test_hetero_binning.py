@@ -189,6 +189,14 @@ async def test_a_host_that_is_not_asked_keeps_its_rows_where_bins_would_be_merge
         assert len(played[G].summary["iv"]) == 2
 
 
+async def test_a_host_may_keep_out_of_what_the_others_learn(play: Any) -> None:
+    confs = {HOSTS[0]: {"skip_static": True}}
+    played = await play(hetero_feature_binning, OU, ports(hosts=2), None, confs)
+    seen = played[G].model.param["hostResults"]
+    assert [len(host["binningResult"]) for host in seen] == [0, 2]
+    assert len(played[HOSTS[0]].summary["split_points"]) == 2
+
+
 async def test_skip_static_bins_without_labels_or_letters_about_them(play: Any) -> None:
     seats = ports()
     seats[G] = {"data": Table.instances(IDS, GUEST_X, ["g0", "g1"])}
