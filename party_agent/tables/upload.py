@@ -15,13 +15,13 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from federation.components.store import CsvUpload, Received, StoredTable
 from federation.errors import BadHeader, BadRequest, FileMissing
 from federation.spec.orders import TableName
 from federation.tables import Schema, Table
 from party_agent.tables.csv_blocks import TextFile
+from party_agent.tables.id_hashes import Hashes, IdHashes
 from party_agent.tables.store import TableStore
 
 SPOOL = "spool:"
@@ -96,7 +96,8 @@ class _Ids:
     """Counts blank and repeated ids."""
 
     blank: int = 0
-    _hashes: list[NDArray[np.int64]] = field(default_factory=list)
+    _hashing: IdHashes = field(default_factory=IdHashes)
+    _hashes: list[Hashes] = field(default_factory=list)
 
     def count(self, ids: pa.Array) -> None:
         """Take the ids of some more rows."""
@@ -104,12 +105,11 @@ class _Ids:
         blank = int(pc.sum(empty).as_py() or 0)
         given = ids.filter(pc.invert(empty)) if blank else ids
         self.blank += blank
-        # Python's own hash of a text is SipHash with a key of this process: nobody can aim at it.
-        self._hashes.append(np.fromiter(map(hash, given.to_pylist()), np.int64, len(given)))
+        self._hashes.append(self._hashing.of(given))
 
     def duplicates(self) -> int:
         """Rows that repeat the id of an earlier one; blank ids do not count."""
-        hashes = np.concatenate(self._hashes) if self._hashes else np.empty(0, np.int64)
+        hashes = np.concatenate(self._hashes) if self._hashes else np.empty(0, np.uint64)
         hashes.sort()
         return int(np.count_nonzero(hashes[1:] == hashes[:-1]))
 
