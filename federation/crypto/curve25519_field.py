@@ -114,18 +114,27 @@ class Field:
         return self.carried([self.ir.add(x, self.ir.mul(y, splat(19))) for x, y in folded])
 
 
-def limbs_of(points: NDArray[np.uint8]) -> NDArray[np.uint64]:
-    """Groups of 8 points, shape (g, 5, 8); the last is filled up with zeros."""
-    groups = -(-len(points) // LANES)
-    whole = np.zeros((groups * LANES, 4), dtype=np.uint64)
-    whole[: len(points)] = np.ascontiguousarray(points).view("<u8")
+def limbs_of(words: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Groups of 8 numbers, shape (g, 5, 8), each limb below 2**57.
+
+    Args:
+        words: shape (n, k), least significant first, with their top bit clear where k is 4; the
+            last group is filled up with zeros.
+    """
+    groups, count = -(-len(words) // LANES), words.shape[1]
     limbs = aligned(groups, LIMBS, LANES)
-    for i in range(LIMBS):
+    column = np.zeros(groups * LANES, dtype=np.uint64)
+    for i in range(-(-(64 * count - 1) // BITS)):
         first, shift = divmod(i * BITS, 64)
-        value = whole[:, first] >> np.uint64(shift)
-        if shift > 64 - BITS and first < 3:
-            value = value | whole[:, first + 1] << np.uint64(64 - shift)
-        limbs[:, i] = (value & np.uint64(_MASK)).reshape(-1, LANES)
+        value = words[:, first] >> np.uint64(shift)
+        if shift > 64 - BITS and first + 1 < count:
+            value = value | words[:, first + 1] << np.uint64(64 - shift)
+        column[: len(words)] = value & np.uint64(_MASK)
+        lanes = column.reshape(-1, LANES)
+        if i < LIMBS:
+            limbs[:, i] = lanes
+        else:  # 2**255 is 19
+            limbs[:, i - LIMBS] += lanes * np.uint64(19)
     return limbs
 
 

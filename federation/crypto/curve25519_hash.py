@@ -31,7 +31,6 @@ _SEED_BYTES = 48
 _BLOCK = 128
 _LENGTH_BYTES = 16
 _AT_ONCE = 1 << 13
-_LIMB_BITS, _LIMBS, _LANES = 51, 5, 8
 
 Points = NDArray[np.uint8]
 
@@ -58,7 +57,7 @@ def points_of(fast: "Kernel", texts: ByteRows, rows: Rows, domain: bytes) -> Poi
         for start in range(0, len(members), _AT_ONCE):
             some = members[start : start + _AT_ONCE]
             seeds = _seeds(texts, rows[some], count * _BLOCK, domain)
-            result[some] = fast.images(_limbs_of(seeds))[: len(some)]
+            result[some] = fast.images(seeds[:, ::-1])[: len(some)]
     return result
 
 
@@ -97,25 +96,3 @@ def _seeds(texts: ByteRows, rows: Rows, width: int, domain: bytes) -> NDArray[np
 
 def _say_length(messages: Points, lengths: Rows) -> None:
     messages[:, -8:] = (8 * lengths).astype(">u8").view(np.uint8).reshape(-1, 8)
-
-
-def _limbs_of(seeds: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """The numbers modulo p as five limbs, each below 2**57; shape (g, 5, 8)."""
-    from federation.crypto.kernels.machine import aligned
-
-    words, mask = seeds[:, ::-1], np.uint64((1 << _LIMB_BITS) - 1)
-    groups = -(-len(seeds) // _LANES)
-    limbs = aligned(groups, _LIMBS, _LANES)
-    column = np.zeros(groups * _LANES, dtype=np.uint64)
-    for i in range(-(-64 * words.shape[1] // _LIMB_BITS)):
-        first, shift = divmod(i * _LIMB_BITS, 64)
-        value = words[:, first] >> np.uint64(shift)
-        if shift > 64 - _LIMB_BITS and first + 1 < words.shape[1]:
-            value = value | words[:, first + 1] << np.uint64(64 - shift)
-        column[: len(seeds)] = value & mask
-        lanes = column.reshape(-1, _LANES)
-        if i < _LIMBS:
-            limbs[:, i] = lanes
-        else:
-            limbs[:, i - _LIMBS] += lanes * np.uint64(19)
-    return limbs

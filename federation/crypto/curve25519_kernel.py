@@ -290,7 +290,8 @@ class Kernel:
 
         def some(part: Points) -> Points:
             # No lane stays empty: zero is no multiple that has an inverse.
-            limbs = limbs_of(np.resize(part, (-(-len(part) // LANES) * LANES, part.shape[1])))
+            whole = np.resize(part, (-(-len(part) // LANES) * LANES, part.shape[1]))
+            limbs = limbs_of(whole.view("<u8"))
             result, kept = aligned(*limbs.shape), aligned(len(limbs), 3 * self._limbs, LANES)
 
             def work(first: int, count: int) -> None:
@@ -308,7 +309,7 @@ class Kernel:
         """Whether u**3 + A u**2 + u is a square other than 0, for each; shape (n,)."""
 
         def some(part: Points) -> NDArray[np.bool_]:
-            limbs = limbs_of(part)
+            limbs = limbs_of(np.ascontiguousarray(part).view("<u8"))
             result = aligned(*limbs.shape)
 
             def work(first: int, count: int) -> None:
@@ -321,12 +322,9 @@ class Kernel:
         _in_turns(some, points, into)
         return into
 
-    def images(self, limbs: NDArray[np.uint64]) -> Points:
-        """Where Elligator 2 puts numbers modulo p; shape (8 g, 32).
-
-        Args:
-            limbs: shape (g, 5, 8), each below 2**57.
-        """
+    def images(self, words: NDArray[np.uint64]) -> Points:
+        """Where Elligator 2 puts numbers modulo p, shape (n, k) words; at least (n, 32)."""
+        limbs = limbs_of(words)
         result = aligned(len(limbs), 3 * LIMBS, LANES)
 
         def work(first: int, count: int) -> None:
