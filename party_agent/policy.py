@@ -275,19 +275,31 @@ class Rules:
 def check_file(file: str, folders: Sequence[Path] | None) -> None:
     """Say no to a table that is made of a file of this machine which its owner did not mean.
 
+    Raises:
+        PolicyRefused: it is in none of the folders; see `path_within`.
+    """
+    path_within(file, folders, "making a table of", "upload_from", "upload the file from elsewhere")
+
+
+def path_within(
+    file: str, folders: Sequence[Path] | None, doing: str, setting: str, instead: str
+) -> Path:
+    """The path of a file of this machine that somebody else names.
+
     Args:
-        folders: in which such files may be, whatever links lead there; None: anywhere.
+        folders: in which it may be, whatever links lead there; None: anywhere.
+        doing: what is to be done with it; `setting` names the folders, `instead` another way.
 
     Raises:
         PolicyRefused: it is in none of them.
     """
     path = Path(file).expanduser().resolve()
     if folders is None or any(path.is_relative_to(folder.resolve()) for folder in folders):
-        return
+        return path
     raise PolicyRefused(
-        f"making a table of {file}, a file of this party's machine,",
-        "upload_from of the settings",
-        "name its folder there (party_agent.toml), or upload the file from elsewhere",
+        f"{doing} {file}, a file of this party's machine,",
+        f"{setting} of the settings",
+        f"name its folder there (party_agent.toml), or {instead}",
     )
 
 

@@ -18,9 +18,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from federation.errors import BadRequest, PolicyRefused
+from federation.errors import BadRequest
 from federation.spec.orders import TableName
-from party_agent.policy import Ask, Rules
+from party_agent.policy import Ask, Rules, path_within
 from party_agent.streams import Stream
 from party_agent.tables import TableStore
 from party_agent.tables.described import described
@@ -92,7 +92,9 @@ class TableCalls:
         asked = _Csv.model_validate(args)
         name = TableName(namespace=asked.namespace, name=asked.name)
         stored = self.tables.stored(name)
-        path = self._checked(asked.path)
+        path = path_within(
+            asked.path, self.download_to, "writing", "download_to", "fetch table/download"
+        )
         size = await asyncio.to_thread(self._write_file, path, asked)
         return {"rows": stored.rows, "size_bytes": size}
 
@@ -109,20 +111,3 @@ class TableCalls:
         except BaseException:
             path.unlink(missing_ok=True)
             raise
-
-    def _checked(self, text: str) -> Path:
-        """The path of a file that may be written.
-
-        Raises:
-            PolicyRefused: it is in no folder of `download_to`.
-        """
-        path = Path(text).expanduser().resolve()
-        if self.download_to is None or any(
-            path.is_relative_to(folder.resolve()) for folder in self.download_to
-        ):
-            return path
-        raise PolicyRefused(
-            f"writing {text}, a file of this party's machine,",
-            "download_to of the settings",
-            "name its folder there (party_agent.toml), or fetch table/download",
-        )
