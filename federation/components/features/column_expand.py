@@ -1,7 +1,8 @@
 """ColumnExpand: further columns that hold the same value in every row.
 
 Works on rows as uploaded, where FATE has it, and on instances. Later rows get the columns of the
-model. Local, nothing is sent. Learns: nobody anything. Source: FATE 1.x ColumnExpand.
+model. Local, nothing is sent. Learns: nobody anything.
+Exact. Source: FATE 1.x ColumnExpand.
 """
 
 from typing import Annotated, Any

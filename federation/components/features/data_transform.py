@@ -8,7 +8,7 @@ columns in the same order and the same values, whatever else the table has.
 Nothing is sent: each party reads its own rows. Learns: nobody anything; the output model shows a
 party's header and its replacement values (least, greatest or mean values of its columns) to whoever
 may read that party's models. How input_format sparse and tag are read, `items` says.
-Source: FATE 1.x DataTransform.
+Exact. Source: FATE 1.x DataTransform.
 """
 
 from collections.abc import Mapping

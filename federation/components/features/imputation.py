@@ -6,7 +6,8 @@ and by `missing_fill_method` for the others. With only the former, the others st
 Values listed in `missing_impute` count as missing too.
 
 Local, nothing is sent. Learns: nobody anything; the model shows a party's replacement values and
-how much of each column was missing. Source: FATE 1.x FeatureImputation.
+how much of each column was missing.
+Exact. Source: FATE 1.x FeatureImputation.
 """
 
 import math

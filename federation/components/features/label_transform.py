@@ -5,7 +5,8 @@ table of predictions and the model of a LabelTransform give the old names back, 
 predicted class and the keys of predict_detail; scores stay as they are.
 
 Local, nothing is sent; a party without labels hands its rows through. Learns: nobody anything; the
-model shows the names of the classes, not who has them. Source: FATE 1.x LabelTransform.
+model shows the names of the classes, not who has them.
+Exact. Source: FATE 1.x LabelTransform.
 """
 
 import re

@@ -6,7 +6,8 @@ The new columns, named `<column>_<value>`, stand in place of the feature, values
 order. A value the fit did not see, and a missing one, is 0 in all of them.
 
 Local, nothing is sent. Learns: nobody anything; the model shows a party's own values of the encoded
-columns to whoever may read it. Source: FATE 1.x OneHotEncoder.
+columns to whoever may read it.
+Exact. Source: FATE 1.x OneHotEncoder.
 """
 
 from collections.abc import Mapping

@@ -6,7 +6,7 @@ the column sample_weight_name, which then is no feature any more. normalize divi
 
 Local, nothing is sent; a party without labels or without the column hands its rows through.
 Learns: nobody anything by this component; what a model shows of weighted rows, its header says.
-Source: FATE 1.x SampleWeight.
+Exact. Source: FATE 1.x SampleWeight.
 """
 
 from collections.abc import Mapping

@@ -11,7 +11,8 @@ quantiles (the value at that rank). Later rows are cut to the bounds of the fit,
 standard_scale without feat_lower and feat_upper, which cuts nothing. A missing value stays missing.
 
 Local, nothing is sent. Learns: nobody anything; the model and the job's metrics show a party's own
-bounds, means and deviations to whoever may read them. Source: FATE 1.x FeatureScale, which rounds
+bounds, means and deviations to whoever may read them.
+Exact. Source: FATE 1.x FeatureScale, which rounds
 to 6 digits; here nothing is rounded.
 """
 

@@ -11,6 +11,7 @@ own component declares for a prediction, under its own tags.
 Learns: each host which ids were asked for and when; the guest which of them each host has, and what
 the model's component tells it in a predict job (of linear models each host's part of the score);
 whoever asks, the score.
+Tolerance: scores as of batch prediction within 1e-6.
 Source: FATE-Serving 2.x, hetero inference (its host feature adapter is the host's table here).
 """
 

@@ -13,7 +13,8 @@ A quantile `NN%` is the least value that at least NN % of the values do not exce
 50%; both are exact, so that quantile_error has no effect. What is not defined is 0.
 
 Local, nothing is sent; rows go through as they are. Learns: nobody anything; the model shows a
-party's own columns to whoever may read it. Source: FATE 1.x DataStatistics.
+party's own columns to whoever may read it.
+Exact. Source: FATE 1.x DataStatistics.
 """
 
 import re

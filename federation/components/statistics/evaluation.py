@@ -11,7 +11,8 @@ The formulas stand in the modules beside this one. Nothing is sent to another pa
 vertical job, or each client of a horizontal one, measures its own predictions; a party without
 predictions has nothing to do. Learns: whoever may read the job's metrics learns them. Curves are
 taken at up to 100 thresholds (roc: 1000), which are scores of rows, so from a table of few rows
-scores and labels can be read off. Source: FATE 1.x Evaluation.
+scores and labels can be read off.
+Exact: scikit-learn's values where it has the metric. Source: FATE 1.x Evaluation.
 """
 
 from typing import Annotated, Any

@@ -5,7 +5,8 @@ of more than two classes it is multinomial. scikit-learn is not installed with T
 install 'tripact[baseline]'` at the guest.
 
 Local, nothing is sent; hosts have nothing to do. Learns: nobody anything; the model shows the
-guest's own weights to whoever may read it. Source: FATE 1.x LocalBaseline.
+guest's own weights to whoever may read it.
+Exact. Source: FATE 1.x LocalBaseline.
 """
 
 import inspect

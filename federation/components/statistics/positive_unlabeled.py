@@ -10,7 +10,8 @@ A row with the label 0 counts as unlabelled. Of m of n rows unlabelled, by falli
 become 1; of equal scores the first in the table come first. A row without a prediction stays.
 
 The guest does so with its own rows, nothing is sent; a host hands its rows through. Learns: nobody
-anything. Source: FATE 1.x PositiveUnlabeled.
+anything.
+Exact. Source: FATE 1.x PositiveUnlabeled.
 """
 
 from typing import Self

@@ -6,7 +6,7 @@ cut to lower_limit_value ... upper_limit_ratio * offset and rounded to 2 digits:
 more for odds `factor_base` times as good. p = 0 gives the upper limit and p = 1 the lower one.
 
 Local, nothing is sent; a party without predictions has nothing to do. Learns: nobody anything.
-Source: FATE 1.x Scorecard.
+Exact. Source: FATE 1.x Scorecard.
 """
 
 from typing import Any

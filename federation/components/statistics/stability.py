@@ -9,7 +9,8 @@ and actual rows in bin i,
 where an empty share counts as 1e-6. Quantiles are exact, so binning_error has no effect.
 
 Local, nothing is sent. Learns: nobody anything; the model shows a party's own edges and shares to
-whoever may read it. Source: FATE 1.x PSI; Siddiqi 2006.
+whoever may read it.
+Exact. Source: FATE 1.x PSI; Siddiqi 2006.
 """
 
 import itertools

@@ -6,7 +6,8 @@ between split_points) to the three in the same proportions, to within a row. Row
 outputs are train, validate and test by position.
 
 Learns: HeteroDataSplit tells each host which ids are in which part, and with that, stratified or
-not, no label; the guest learns nothing. HomoDataSplit sends nothing. Source: FATE 1.x DataSplit,
+not, no label; the guest learns nothing. HomoDataSplit sends nothing.
+Exact. Source: FATE 1.x DataSplit,
 whose drawing of rows is scikit-learn's train_test_split; other rows are drawn here.
 """
 

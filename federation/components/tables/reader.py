@@ -3,7 +3,7 @@
 Nothing is copied and nothing is sent: the output is another name of the same rows. Learns: whoever
 may read the job's metrics learns the table's name, columns and number of rows. FATE also shows the
 first row's values there; they are the party's to tell, so each column only shows its type.
-Source: FATE-Flow 1.x Reader.
+Exact. Source: FATE-Flow 1.x Reader.
 """
 
 from pydantic import Field

@@ -7,7 +7,8 @@ each row as often as its weight says, rounded. Rows of an upsample may repeat an
 
 Learns: with task_type hetero each host which ids the guest drew, in which order, and so how often
 each one; by exact_by_weight that is the rounded weight. The guest learns nothing. With task_type
-homo nothing is sent and each party draws from its own rows. Source: FATE 1.x FederatedSample.
+homo nothing is sent and each party draws from its own rows.
+Exact. Source: FATE 1.x FederatedSample.
 """
 
 from dataclasses import replace

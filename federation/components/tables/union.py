@@ -6,7 +6,7 @@ kept, or all of them with the name of their input behind their id (keep_duplicat
 rows count for nothing.
 
 Local, nothing is sent. Learns: nobody anything; the number of rows becomes a metric of the job.
-Source: FATE 1.x Union.
+Exact. Source: FATE 1.x Union.
 """
 
 from collections.abc import Sequence

@@ -3,7 +3,7 @@
 The first line names the columns (`head` 1) and the first column is the row id; the file is read
 block by block and never held whole. Nothing is sent. Learns: whoever may read the job's metrics
 learns how many rows there are, and how many ids are blank or repeated.
-Source: FATE-Flow 1.x Upload.
+Exact. Source: FATE-Flow 1.x Upload.
 """
 
 import json

@@ -10,7 +10,8 @@ shares, and the guest adds its own: the total of both parties' numbers.
 
 Learns: the guest the sum at each position, and from it the host's vector, for a sum of two hides
 nothing from one of them; the host nothing. This shows that letters arrive; it is no protocol for
-secrets. Source: FATE 1.x toy example.
+secrets.
+Exact to one unit of the fixed point, 2^-23. Source: FATE 1.x toy example.
 """
 
 import secrets

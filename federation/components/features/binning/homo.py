@@ -11,9 +11,9 @@ near the edges and the largest value to one part in a thousand; so of two partie
 other. Of category columns the arbiter learns each party's values in clear, and the parties all of
 them. Nothing else of a row. Semi-honest; the secure sum's limits hold (`secure_sum`).
 
-Ranks of edges exceed the exact quantiles' by at most error times the rows, by nothing with error 0:
-then rows fall into the same bins as pooled. Source: FATE 1.x HomoFeatureBinning; Bonawitz et al.
-2017.
+Tolerance: ranks of edges exceed the exact quantiles' by at most error times the rows, by nothing
+with error 0, where rows fall into the same bins as pooled.
+Source: FATE 1.x HomoFeatureBinning; Bonawitz et al. 2017.
 """
 
 import hashlib
