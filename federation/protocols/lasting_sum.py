@@ -39,6 +39,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from federation.channel import Channel, Message, Payload
+from federation.crypto import Encrypted, PrivateKey
 from federation.errors import PeerLeft, PeerMisbehaved, Unavailable
 from federation.protocols.secret_sharing import SHARE_BYTES, joined, polynomial, share_of
 from federation.protocols.secure_sum import (
@@ -79,6 +80,7 @@ class Unmasking(Payload):
     keys: dict[str, BigIntVector]
 
 
+_MOST_WORD = (1 << 64) - 1
 _PAIRS = ((GUEST, HOST), (HOST, GUEST), (HOST, HOST))
 _UP = ((GUEST, ARBITER), (HOST, ARBITER))
 _DOWN = ((ARBITER, GUEST), (ARBITER, HOST))
@@ -87,6 +89,7 @@ LASTING_SUM_MESSAGES = (
     *(Message("pair_key", way, bytes, "a public key of Curve25519") for way in (*_PAIRS, *_UP)),
     *(Message("shares", way, Shares, "Shamir's shares of the sender's secrets") for way in _PAIRS),
     *(Message("masked", way, np.ndarray, "x_u behind all masks, mod 2**64") for way in _UP),
+    Message("hidden_addend", (HOST, ARBITER), Encrypted, "the same under the arbiter's key"),
     *(Message("stayed", way, list[str], "who has sent an addend") for way in _DOWN),
     *(Message("unmasking", way, Unmasking, "shares of b and of keys of leavers") for way in _UP),
 )
@@ -166,12 +169,15 @@ class Judge:
     Attributes:
         public: keys of all parties.
         left: who has left.
+        hidden: whose addends may come under the arbiter's own key, which opens with `private`.
     """
 
     everyone: tuple[Party, ...]
     public: Mapping[Party, bytes]
     left: set[Party] = field(default_factory=set)
     sums: int = 0
+    hidden: frozenset[Party] = frozenset()
+    private: PrivateKey | None = None
 
 
 def threshold_of(parties: int) -> int:
@@ -230,19 +236,45 @@ async def add(ch: Channel, member: Member, values: Vector) -> None:
         UnfitAddend: the arbiter asks for too much.
     """
     await ch.arbiter.send("masked", member.masked(values))
+    await _unmask(ch, member)
+
+
+async def add_hidden(ch: Channel, member: Member, values: Encrypted) -> None:
+    """Give an addend that this party has under the arbiter's key alone, shape (n,).
+
+    Its point is moved to that of the sum once the arbiter has opened it behind its masks, so random
+    numbers hide the bits after that, and random multiples of 2**64 those before.
+    """
+    masks, drop = member.masked(np.zeros(len(values))), values.precision - PRECISION
+    noise = [
+        (mask << drop) + secrets.randbits(drop) + (secrets.randbits(64) << (64 + drop))
+        for mask in masks.tolist()
+    ]
+    hidden = values + values.key.encrypt_ints(noise, precision=values.precision)
+    await ch.arbiter.send("hidden_addend", hidden)
+    await _unmask(ch, member)
+
+
+async def _unmask(ch: Channel, member: Member) -> None:
     stayed: list[str] = await ch.arbiter.receive("stayed")
     await ch.arbiter.send("unmasking", member.unmasking(stayed))
 
 
-async def total(ch: Channel, state: Judge, count: int) -> Vector:
+async def total(ch: Channel, state: Judge, count: int, *, sealed: bool = False) -> Vector:
     """The sum of the vectors of `count` numbers of all who have not left, at the arbiter.
+
+    Args:
+        sealed: whether those of `state.hidden` give theirs by `add_hidden`.
 
     Raises:
         TooFewStayed: no more than half of the parties are left.
         UnfitAddend: a peer's letter is malformed.
     """
     alive = [party for party in state.everyone if party not in state.left]
-    masked = await _of_stayers(ch, alive, "masked")
+    hidden = [party for party in alive if sealed and party in state.hidden]
+    masked = await _of_stayers(ch, [party for party in alive if party not in hidden], "masked")
+    for party, letter in (await _of_stayers(ch, hidden, "hidden_addend")).items():
+        masked[party] = await asyncio.to_thread(_opened, state, letter)
     for party, vector in masked.items():
         if vector.dtype != np.uint64 or vector.shape != (count,):
             raise UnfitAddend("masked", party)
@@ -257,6 +289,15 @@ async def total(ch: Channel, state: Judge, count: int) -> Vector:
     state.left |= gone
     state.sums += 1
     return np.ldexp(summed.view(np.int64).astype(np.float64), -PRECISION)
+
+
+def _opened(state: Judge, hidden: Encrypted) -> Ring:
+    """What `add_hidden` gave, as `masked` has it."""
+    if state.private is None or hidden.precision < PRECISION:
+        raise PeerMisbehaved("an addend came under a key or at a precision that was not agreed")
+    integers = state.private.decrypt_ints(hidden)
+    drop = hidden.precision - PRECISION
+    return np.array([value >> drop & _MOST_WORD for value in integers], dtype=np.uint64)
 
 
 def _unmasked(

@@ -217,7 +217,7 @@ def single(model: Trained, names: Sequence[str], *, intercept: bool) -> dict[str
         "lossHistory": list(model.losses),
         "isConverged": model.converged,
         "weight": dict(zip(names, values, strict=False)),
-        "intercept": values[-1] if intercept else 0.0,
+        "intercept": values[-1] if intercept and values else 0.0,
         "header": list(names),
         "bestIteration": model.best,
         **NO_WEIGHTS,
@@ -234,7 +234,7 @@ def with_hidden(shown: Sequence[dict[str, Any]], known: Fitted) -> None:
         cells = line.to_wire()["cells"].to_ints()
         model["encryptedWeight"] = {
             name: {**modulus, "cipherText": str(cell), "exponent": "0", "isObfuscator": True}
-            for name, cell in zip(known.names, cells, strict=True)
+            for name, cell in zip(known.names, cells, strict=False)
         }
         model["cipher"] = {**modulus, "privateKey": {"p": "", "q": ""}}
 

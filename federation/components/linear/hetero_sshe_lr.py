@@ -34,7 +34,6 @@ Source: Chen et al. 2021; FATE 1.7 hetero_sshe_logistic_regression.
 from dataclasses import dataclass
 from typing import Any
 
-from federation.components.linear.fitted import with_hidden
 from federation.components.linear.lr_model import Logistic
 from federation.components.linear.params import LinearModelParams, SharedLogisticParams
 from federation.components.linear.shared import shared
@@ -46,13 +45,6 @@ class SharedLogistic(Logistic):
     """What one party has of a logistic model that was trained in shares."""
 
     MODULE = "HeteroSSHELR"
-
-    def _param(self) -> dict[str, Any]:
-        """FATE's LRModelParam."""
-        shown = super(SharedLogistic, self)._param()
-        models = shown["oneVsRestResult"]["completedModels"] if self.is_multi else [shown]
-        with_hidden(models, self)
-        return shown
 
     def _meta(self, p: LinearModelParams) -> dict[str, Any]:
         """FATE's LRModelMeta."""

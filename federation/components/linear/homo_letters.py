@@ -6,8 +6,10 @@ import numpy as np
 
 from federation.channel import Message, Payload
 from federation.components.linear.letters import Verdict
+from federation.crypto import Encrypted, PublicKey
 from federation.protocols.lasting_sum import LASTING_SUM_MESSAGES
 from federation.spec.party import ARBITER, GUEST, HOST
+from federation.wire.codec import BigIntVector
 
 
 class Rounds(Payload):
@@ -62,12 +64,41 @@ class Start(Payload):
     weights: np.ndarray
 
 
+class Hides(Payload):
+    """How a host works on ciphertexts under the arbiter's key.
+
+    Attributes:
+        hides: whether it does.
+        batches: of an epoch.
+        every: batches between two re-encryptions.
+        opens: how many tables it wants predictions of at the end.
+    """
+
+    hides: bool
+    batches: int = 1
+    every: int = 1
+    opens: int = 0
+
+    def renewals(self, *, is_round: bool) -> list[int]:
+        """After which batches of an epoch weights are re-encrypted; averages do that anyway."""
+        last = self.batches
+        due = [k for k in range(1, last + 1) if k % self.every == 0 or k == last]
+        return [k for k in due if k < last or not is_round]
+
+
 HOMO_MESSAGES = (
     Message("classes", (HOST, GUEST), np.ndarray, "the different labels this party has"),
     Message("rounds", (GUEST, HOST), Rounds, "how many models, epochs, averages"),
     Message("rounds", (GUEST, ARBITER), Rounds, "how many models, epochs, averages"),
     Message("start", (GUEST, HOST), Start, "names of features, classes, the first weights"),
     *LASTING_SUM_MESSAGES,
+    Message("hides", (HOST, ARBITER), Hides, "whether the host works on ciphertexts, and how"),
+    Message("public_key", (ARBITER, HOST), PublicKey, "what a host on ciphertexts works under"),
+    Message("worn", (HOST, ARBITER), Encrypted, "weights behind noise, to be encrypted anew"),
+    Message("renewed", (ARBITER, HOST), Encrypted, "the same, at few bits after the point"),
+    Message("hidden_average", (ARBITER, HOST), Encrypted, "the average weights, encrypted"),
+    Message("hidden_scores", (HOST, ARBITER), Encrypted, "scores of own rows behind noise"),
+    Message("opened", (ARBITER, HOST), BigIntVector, "the same decrypted, noise still on"),
     Message("average", (ARBITER, GUEST), np.ndarray, "the weights of all parties, averaged"),
     Message("average", (ARBITER, HOST), np.ndarray, "the weights of all parties, averaged"),
     Message("converged", (ARBITER, GUEST), bool, "whether training has come to rest"),

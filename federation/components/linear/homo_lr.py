@@ -25,8 +25,11 @@ not disturb the others: averages are then over the rows of those who are left.
 Every party predicts its own rows alone, and parts them into the folds of a cross validation alone.
 With one batch an epoch and sgd the result is that of gradient descent on pooled rows. Equal to the
 same steps in the clear within 1e-6.
-encrypt_param and re_encrypt_batches of FATE before 1.10 have no effect: no party's weights are seen
-by anyone, so hosts need not work on ciphertexts.
+A host with encrypt_param.method set, as FATE before 1.10 had it, works on ciphertexts under the
+arbiter's key (see homo_hidden) and learns no weights from the letters; the arbiter of it sees sums
+behind noise. Its steps follow the loss to second order, it adds nothing to the loss, and its model
+predicts with the arbiter's help alone. The scores of its own rows, which it gets at the end where
+the job asks for them, tell the weights once they are as many as those: then it has gained nothing.
 Source: McMahan et al. 2017; Bonawitz et al. 2017; FATE 1.x homo_logistic_regression.
 """
 
@@ -44,8 +47,10 @@ from federation.components.common.cross_validation import (
 )
 from federation.components.common.following import PREDICT, TRAIN, VALIDATE, Following
 from federation.components.component import JobFacts, Report, Result
-from federation.components.linear.fitted import Fitted
-from federation.components.linear.homo_letters import HOMO_MESSAGES, Rounds, Start
+from federation.components.linear.fitted import Fitted, Hidden
+from federation.components.linear.homo_helper import Helper
+from federation.components.linear.homo_hidden import HiddenSide, hidden_model, opened_scores
+from federation.components.linear.homo_letters import HOMO_MESSAGES, Hides, Rounds, Start
 from federation.components.linear.homo_training import (
     Local,
     Watched,
@@ -64,7 +69,7 @@ from federation.components.linear.telling import Telling, warned_of_checkpoints
 from federation.components.statistics.metrics import EvalType
 from federation.errors import DataProblem
 from federation.protocols.lasting_sum import join, judge
-from federation.spec.party import ARBITER, GUEST, HOST
+from federation.spec.party import ARBITER, GUEST, HOST, Party
 from federation.tables import Table
 from federation.tables.table import Vector
 
@@ -107,7 +112,16 @@ async def _as_host(
 ) -> Result:
     """A host's share of a run."""
     if bound.train is None:
-        return _predicted(p, bound)
+        known, rows = bound.to_predict()
+        hides = known.hidden is not None
+        for peer in ch.all(ARBITER):
+            await peer.send("hides", Hides(hides=hides, opens=int(hides)))
+        if not hides:
+            return _predicted(p, bound)
+        scores = await opened_scores(ch, rows, known, 0)
+        return Result((known.predictions(rows, scores, p, stage=PREDICT),))
+    if bound.before is not None and (p.hides or bound.before.hidden is not None):
+        raise DataProblem("a host that works on ciphertexts can not go on from a model; start anew")
     await ch.guest.send("classes", np.unique(labels_of(rows_of(bound.to_learn).label)))
     rounds: Rounds = await ch.guest.receive("rounds")
     if rounds.folds != p.cv_param.folds:
@@ -119,6 +133,9 @@ async def _as_host(
     if start.weights.shape != shape or rounds.width != shape[1] or rounds.every < 1:
         raise UnfitLetter("start", ch.guest.party)
     stages = _stages(bound, tuple(start.names))
+    if p.hides:
+        return await _fit_hidden(ch, p, rounds, start, stages, report=report, facts=facts)
+    await ch.arbiter.send("hides", Hides(hides=False))
     return await _fit(ch, p, rounds, start, stages, report=report, facts=facts)
 
 
@@ -128,30 +145,59 @@ async def _as_arbiter(
     """The arbiter's share of a run."""
     rounds: Rounds = await ch.guest.receive("rounds")
     if rounds.stage == "predict":
+        hidden = None if bound.before is None else bound.before.hidden
+        told = await _told(ch)
+        if told and hidden is None:
+            raise DataProblem("a host's model is encrypted; bind the model at the arbiter too")
+        if hidden is not None:
+            ch.keyring.add(hidden.key)
+            await Helper(told, hidden.private).open(ch)
         return Result()
     if rounds.folds:
         summary: dict[str, Any] = {}
-        for number, told in fold_reports(report, rounds.folds):
-            result = await _as_arbiter(ch.scope("fold", number), p, bound, told, facts)
+        for number, inner in fold_reports(report, rounds.folds):
+            result = await _as_arbiter(ch.scope("fold", number), p, bound, inner, facts)
             summary[f"fold_{number}"] = result.summary
         return Result(summary={**summary, "fold_num": rounds.folds})
     if rounds.every < 1 or rounds.width < 1:
         raise UnfitLetter("rounds", ch.guest.party)
-    models, state, none = [], await judge(ch), HomoLogistic((), False, (), ())
+    told, private = await _told(ch), None
+    if told:
+        public, private = await bound.keys.get(p.encrypt_param.scheme, p.encrypt_param.bits)
+        ch.keyring.add(public)
+        for party in told:
+            await ch.peer(party).send("public_key", public)
+    helper, state = Helper(told, private), await judge(ch)
+    state.hidden, state.private = frozenset(told), private
+    models, none = [], HomoLogistic((), False, (), ())
     for number, first in enumerate(rounds.starts):
         one = await train_as_arbiter(
             ch.scope("model", number),
             p,
             rounds,
             state,
+            helper=helper,
             start=first,
             metric="loss" if len(rounds.starts) == 1 else f"loss.{number}",
             report=report,
             progress=_telling(p, rounds, number, none, report, facts=facts),
         )
         models.append(one)
-    trained = replace(none, models=tuple(models))
+    await helper.open(ch)
+    kept = None if private is None else Hidden(private.public, private)
+    trained = replace(none, models=tuple(models), hidden=kept)
     return Result((), trained.saved(p, facts), summary=trained.summary(arbiter=True))
+
+
+async def _told(ch: Channel) -> dict[Party, Hides]:
+    """Which hosts work on ciphertexts, and how."""
+    letters: list[Hides] = await ch.hosts.gather("hides")
+    for peer, letter in zip(ch.hosts, letters, strict=True):
+        if letter.batches < 1 or letter.every < 1 or letter.opens < 0:
+            raise UnfitLetter("hides", peer.party)
+    return {
+        peer.party: letter for peer, letter in zip(ch.hosts, letters, strict=True) if letter.hides
+    }
 
 
 async def _folds(
@@ -200,8 +246,6 @@ async def _fit(
     facts: JobFacts,
 ) -> Result:
     """Train every model with own rows, and predict them."""
-    if p.encrypt_param.method and "encrypt_param" in p.model_fields_set:
-        report.log("encrypt_param has no effect: weights are added behind masks")
     member, rows = await join(ch, rounds.sums), stages[TRAIN]
     local = Local.of(rows, p, intercept=start.intercept)
     known = HomoLogistic(rows.names, start.intercept, tuple(start.classes.tolist()), ())
@@ -223,6 +267,49 @@ async def _fit(
     trained = replace(known, models=tuple(models))
     wanted = stages.items() if facts.wants_data else ()
     tables = [_table(trained, each, p, stage) for stage, each in wanted]
+    data = (Table.stacked(tables),) if tables else ()
+    return Result(data, trained.saved(p, facts), summary=trained.summary())
+
+
+async def _fit_hidden(
+    ch: Channel,
+    p: HomoLogisticParams,
+    rounds: Rounds,
+    start: Start,
+    stages: dict[str, Rows],
+    *,
+    report: Report,
+    facts: JobFacts,
+) -> Result:
+    """Train every model on ciphertexts; the arbiter opens the scores of own rows."""
+    rows = stages[TRAIN]
+    local = Local.of(rows, p, intercept=start.intercept)
+    wanted = stages if facts.wants_data else {}
+    batches, every = len(local.batches), p.re_encrypt_batches
+    how = Hides(hides=True, batches=batches, every=every, opens=len(wanted))
+    await ch.arbiter.send("hides", how)
+    side = HiddenSide(local, ch.keyring.known(await ch.arbiter.receive("public_key")), how)
+    member = await join(ch, rounds.sums)
+    known = HomoLogistic(rows.names, start.intercept, tuple(start.classes.tolist()), ())
+    models, weights = [], []
+    for number, aim in enumerate(HomoLogistic.aims(start.classes)):
+        one, kept = await side.trained(
+            ch.scope("model", number),
+            rounds,
+            member,
+            signs=HomoLogistic.targets(labels_of(rows.label), aim),
+            weights=start.weights[number],
+            start=rounds.starts[number],
+            watched=_watched(p, rounds, stages, aim, report=report),
+            progress=_telling(p, rounds, number, known, report, facts=facts),
+        )
+        models.append(one)
+        weights.append(kept)
+    trained = replace(known, models=tuple(models), hidden=hidden_model(side, weights))
+    tables = []
+    for number, (stage, each) in enumerate(wanted.items()):
+        scores = await opened_scores(ch, each, trained, number)
+        tables.append(trained.predictions(each, scores, p, stage=stage))
     data = (Table.stacked(tables),) if tables else ()
     return Result(data, trained.saved(p, facts), summary=trained.summary())
 

@@ -19,6 +19,7 @@ from federation.components.common.following import Following
 from federation.components.component import Report
 from federation.components.linear.batches import Indices, cut
 from federation.components.linear.convergence import LOSS_RULES, Convergence
+from federation.components.linear.homo_helper import Helper
 from federation.components.linear.homo_letters import Rounds
 from federation.components.linear.letters import UnfitLetter, Verdict, check_shape
 from federation.components.linear.link import sigmoid
@@ -143,7 +144,7 @@ async def train_as_client(
             converged = bool(await here.arbiter.receive("converged"))
         if epoch in watched.follows:
             watched.measure(epoch, weights, intercept=local.intercept)
-        verdict = await _verdict(here, rounds, watched, epoch)
+        verdict = await verdict_of(here, rounds, watched, epoch)
         if rounds.is_round(epoch):
             keeper.take(weights, epoch, verdict)
         done = epoch + 1
@@ -160,6 +161,7 @@ async def train_as_arbiter(
     rounds: Rounds,
     state: Judge,
     *,
+    helper: Helper,
     start: int,
     metric: str,
     report: Report,
@@ -168,6 +170,7 @@ async def train_as_arbiter(
     """The arbiter's side of one model: it averages, and says when training has come to rest.
 
     Args:
+        helper: of hosts that work on ciphertexts.
         metric: name of the loss among the metrics.
 
     Raises:
@@ -179,8 +182,13 @@ async def train_as_arbiter(
     done, converged, best = start, False, -1
     for epoch in range(start, rounds.epochs):
         here = ch.scope("epoch", epoch)
+        await helper.renew(here, is_round=rounds.is_round(epoch))
         if rounds.is_round(epoch):
-            mean = await _mean(here, state, rounds.width)
+            mean = await _averages(here.scope("weights"), state, rounds.width, sealed=True)
+            for peer in (here.guest, *here.hosts):
+                if peer.party not in state.hidden:
+                    await peer.send("average", mean)
+            await helper.average(here, mean)
             losses.append(float((await _averages(here.scope("loss"), state, 1))[0]))
             report.metric(
                 "train", metric, "LOSS", [(epoch, losses[-1])], unit_name="iters", curve_name="loss"
@@ -223,24 +231,16 @@ def _weighed(local: Local, values: "list[float]") -> Vector:
     return np.asarray(values) * local.rows.count
 
 
-async def _averages(ch: Channel, state: Judge, count: int) -> Vector:
+async def _averages(ch: Channel, state: Judge, count: int, *, sealed: bool = False) -> Vector:
     """Averages over the rows of all who have not left, shape (count,).
 
     Raises:
         UnfitLetter: together they say they have no rows.
     """
-    summed = await total(ch, state, count + 1)
+    summed = await total(ch, state, count + 1, sealed=sealed)
     if not summed[-1] >= 1:
         raise UnfitLetter("masked", ch.guest.party)
     return np.asarray(summed[:-1] / summed[-1])
-
-
-async def _mean(ch: Channel, state: Judge, width: int) -> Vector:
-    """The average weights, shape (width,), sent to everyone."""
-    mean = await _averages(ch.scope("weights"), state, width)
-    for peer in (ch.guest, *ch.hosts):
-        await peer.send("average", mean)
-    return mean
 
 
 def _rests(convergence: Convergence, loss: float, mean: Vector, before: Vector | None) -> bool:
@@ -252,7 +252,7 @@ def _rests(convergence: Convergence, loss: float, mean: Vector, before: Vector |
     return convergence.by_movement(float(moved @ moved), float(mean @ mean))
 
 
-async def _verdict(ch: Channel, rounds: Rounds, watched: Watched, epoch: int) -> Verdict | None:
+async def verdict_of(ch: Channel, rounds: Rounds, watched: Watched, epoch: int) -> Verdict | None:
     """What the guest concludes from measuring an averaged model, told to everyone."""
     if not (rounds.stops_early and epoch in rounds.follows and rounds.is_round(epoch)):
         return None

@@ -136,8 +136,6 @@ def learner(
         facts: JobFacts,
     ) -> Result:
         """A role's share of a run: train, or predict where there is nothing to train with."""
-        if ch.me.role is ARBITER:
-            model = None
         before = None if model is None else kind.restored(model)
         measured = validate_data or eval_data
         bound = Inputs(kind, train_data, measured, test_data, before)

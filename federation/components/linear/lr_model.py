@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from federation.components.common.class_predictions import class_predictions
-from federation.components.linear.fitted import NO_MODEL, Fitted, shared_meta, single
+from federation.components.linear.fitted import NO_MODEL, Fitted, shared_meta, single, with_hidden
 from federation.components.linear.link import LOGISTIC, sigmoid
 from federation.components.linear.params import LinearModelParams
 from federation.components.linear.rows import Rows, classes_of
@@ -53,6 +53,7 @@ class Logistic(Fitted):
         """FATE's LRModelParam; the weights of many classes stand in completedModels."""
         shown = [single(m, self.names, intercept=self.intercept) for m in self.models]
         multi = self.is_multi
+        with_hidden(shown, self)
         return {
             **(single(NO_MODEL, (), intercept=False) if multi else shown[0]),
             "header": list(self.names),

@@ -237,8 +237,7 @@ class HomoLogisticParams(LogisticParams):
     """FATE's HomoLogisticParam, with what it had before 1.10."""
 
     LEGACY: ClassVar[Mapping[str, str]] = {
-        **LinearModelParams.LEGACY,
-        "re_encrypt_batches": "accepted, no effect: weights are added behind masks",
+        **{k: v for k, v in LinearModelParams.LEGACY.items() if k != "re_encrypt_batches"},
         "floating_point_precision": "accepted, no effect: sums have 30 bits after the point",
         "shuffle": "accepted, no effect: batches follow the order of the table",
         "batch_strategy": "accepted, no effect: an epoch is all batches",
@@ -250,4 +249,23 @@ class HomoLogisticParams(LogisticParams):
     use_proximal: bool = Field(False, description="pull each party's weights to the average")
     mu: float = Field(0.1, ge=0, description="strength of that pull")
 
+    re_encrypt_batches: int = Field(
+        2, ge=1, le=16, description="batches of a host on ciphertexts between two re-encryptions"
+    )
+
     _first_order = field_validator("optimizer")(without_newton)
+
+    @model_validator(mode="after")
+    def _steps_on_ciphertexts(self) -> Self:
+        if self.hides and self.optimizer != "sgd":
+            raise ValueError("encrypt_param needs the optimizer sgd; or set its method to null")
+        if self.hides and self.penalty == "L1":
+            raise ValueError("encrypt_param needs the penalty L2 or NONE; or set method to null")
+        return self
+
+    @property
+    def hides(self) -> bool:
+        """Whether a host works on ciphertexts; FATE's default for this module is not to."""
+        asked = "encrypt_param" in self.model_fields_set
+        named = "method" in self.encrypt_param.model_fields_set
+        return asked and named and self.encrypt_param.method is not None

@@ -10,6 +10,7 @@ from sklearn.linear_model import LogisticRegression
 
 from federation.channel import Channel
 from federation.components.features.dense import NoSuchColumn
+from federation.components.linear.homo_letters import Hides
 from federation.components.linear.homo_lr import homo_lr
 from federation.components.linear.letters import UnfitLetter
 from federation.components.linear.params import HomoLogisticParams
@@ -263,6 +264,7 @@ def test_model_and_summaries_show_fates_fields(trained: Any, bench: Any) -> None
 def test_nothing_but_masked_numbers_goes_to_the_arbiter(trained: Any, bench: Any) -> None:
     to_arbiter = [row for row in trained.ledger if row.receiver == str(bench.arbiter)]
     assert {(row.tag, row.shape) for row in to_arbiter if row.tag != "rounds"} == {
+        ("hides", "hides bool, batches int, every int, opens int"),
         ("pair_key", "bytes"),
         ("masked", "5 uint64"),
         ("masked", "2 uint64"),
@@ -301,6 +303,7 @@ async def test_training_goes_on_without_a_host_that_leaves(play: Any, bench: Any
         await ch.guest.send("classes", np.unique(y))
         await ch.guest.receive("rounds")
         await ch.guest.receive("start")
+        await ch.arbiter.send("hides", Hides(hides=False))
         await join(ch, 8)
 
     conf = {**CONF, "optimizer": "sgd"}
@@ -315,6 +318,7 @@ async def test_a_sum_of_one_party_is_never_shown(play: Any, bench: Any) -> None:
         await ch.guest.send("classes", np.array([0.0, 1.0]))
         await ch.guest.receive("rounds")
         await ch.guest.receive("start")
+        await ch.arbiter.send("hides", Hides(hides=False))
         await join(ch, 8)
 
     with pytest.raises(TooFewStayed, match="host:10000 ended"):
@@ -341,6 +345,7 @@ async def test_a_host_that_adds_another_number_of_weights_is_refused(play: Any, 
         await ch.guest.send("classes", np.array([0.0, 1.0]))
         await ch.guest.receive("rounds")
         await ch.guest.receive("start")
+        await ch.arbiter.send("hides", Hides(hides=False))
         await join(ch, 8)
         there = ch.scope("model", 0, "epoch", 0)
         await there.scope("weights").arbiter.send("masked", np.zeros(4, dtype=np.uint64))
@@ -380,17 +385,6 @@ async def test_one_class_at_all_parties_is_nothing_to_learn(play: Any, bench: An
 async def test_a_prediction_without_a_model_is_refused(play: Any, bench: Any) -> None:
     with pytest.raises(DataProblem, match="bind the model of a trained HomoLR"):
         await play(homo_lr, {}, ports(bench, parts(2), "test_data"))
-
-
-async def test_fates_encrypt_param_is_read_and_the_log_says_it_has_no_effect(
-    play: Any, bench: Any
-) -> None:
-    old = {"encrypt_param": {"method": "Paillier"}, "re_encrypt_batches": 2, "max_iter": 1}
-    played = await play(homo_lr, {**CONF, **old}, ports(bench, parts(2)))
-    assert "encrypt_param has no effect" in played.reports[bench.hosts[0]].text
-    quiet = {**CONF, "encrypt_param": {"method": None}, "max_iter": 1}
-    played = await play(homo_lr, quiet, ports(bench, parts(2)))
-    assert played.reports[bench.guest].text == ""
 
 
 async def test_every_party_parts_its_own_rows_into_folds(play: Any, bench: Any) -> None:
