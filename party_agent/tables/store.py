@@ -7,11 +7,8 @@ number of partitions (kept for FATE's clients, there is always one file) stand i
 metadata; nothing else remembers them. Local: nothing here leaves the party.
 """
 
-import errno
 import json
 import os
-import secrets
-import shutil
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -33,13 +30,13 @@ from federation.errors import (
 from federation.spec.orders import TableName
 from federation.tables import Schema, Table
 from party_agent.names import file_name
+from party_agent.tables.places import new_file, publish
 from party_agent.tables.text import as_csv, as_rows, csv_head
 
 MOST_PARTITIONS = 1023
 _SUFFIX = ".parquet"
 _METADATA = b"tripact table"
 _STALE_S = 3600.0
-_NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.EXDEV)
 
 
 class TableStore:
@@ -114,7 +111,7 @@ class TableStore:
         path = self._path(namespace, name)
         if not drop and path.exists():
             raise TableExists(namespace, name)
-        temporary, file = _new_file(path)
+        temporary, file = new_file(path)
         try:
             with file:
                 writer = TableWriter(file, schema, _note(namespace, name, schema, partitions))
@@ -122,7 +119,7 @@ class TableStore:
                     yield writer
                 file.flush()
                 os.fsync(file.fileno())
-            if not _publish(temporary, path, replace=drop):
+            if not publish(temporary, path, replace=drop):
                 raise TableExists(namespace, name)
         finally:
             temporary.unlink(missing_ok=True)
@@ -140,7 +137,7 @@ class TableStore:
         target = self._path(new.namespace, new.name)
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
-            linked = _publish(source, target, replace=False)
+            linked = publish(source, target, replace=False)
         except FileNotFoundError:
             raise TableNotFound(old.namespace, old.name) from None
         if not linked:
@@ -352,41 +349,6 @@ def _name_of(encoded: str) -> str | None:
     """The name that has this file name; None where the name was too long for one."""
     name = unquote(encoded)
     return name if file_name(name) == encoded else None
-
-
-def _new_file(path: Path) -> tuple[Path, IO[bytes]]:
-    """A file of its own in the folder of `path`, readable by its owner alone."""
-    temporary = path.with_name(f".{secrets.token_hex(12)}.part")
-    for _ in range(100):
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        try:
-            descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileNotFoundError:
-            continue  # another process dropped the last table of the folder just now
-        return temporary, os.fdopen(descriptor, "wb")
-    raise FileNotFoundError(str(path.parent))
-
-
-def _publish(temporary: Path, path: Path, *, replace: bool) -> bool:
-    """Move a whole file to its place; False if something is there that may not be replaced."""
-    if replace:
-        temporary.replace(path)
-    else:
-        try:
-            path.hardlink_to(temporary)
-        except FileExistsError:
-            return False
-        except OSError as error:
-            if error.errno not in _NO_LINKS or path.exists():
-                raise
-            shutil.copyfile(temporary, path.with_name(copy := f".{secrets.token_hex(12)}.part"))
-            path.with_name(copy).replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
-    return True
 
 
 def _window(file: pq.ParquetFile, offset: int, limit: int) -> Iterator[pa.RecordBatch]:
