@@ -34,6 +34,9 @@ async def give_turns(tx: Tx, agents: Agents, clock: Clock) -> list[Changes]:
     )
     found = []
     for state, verdict in zip(line, verdicts, strict=True):
+        said = verdict.lacks == state.job.waiting_for
+        if said and not (verdict.starts or verdict.never):
+            continue
         changes = step(state, _event(verdict), clock())
         if changes.state is not state:
             await tx.jobs.apply(state, changes)
