@@ -6,12 +6,12 @@ a coordinator of several parties' machines has its settings refuse them.
 """
 
 import secrets
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any
 
 from coordinator.domain.ports import Agents, Clock, Store
-from coordinator.domain.records import App, Capacity
+from coordinator.domain.records import App, Capacity, TableRecord
 from federation.errors import NotFound, NotYourParty
 from federation.spec.catalogue import Catalogue
 
@@ -111,6 +111,19 @@ def check_own(party_id: str) -> None:
     asker = ASKER.get()
     if asker is not None and asker != party_id:
         raise NotYourParty(party_id, asker)
+
+
+def own_of(tables: Sequence[TableRecord]) -> list[TableRecord]:
+    """Of tables that parties have under one name: those for which a signed request may speak.
+
+    Raises:
+        NotYourParty: there are some, and all are other parties'.
+    """
+    asker = ASKER.get()
+    own = [table for table in tables if asker in (None, table.party_id)]
+    if tables and not own:
+        check_own(tables[0].party_id)
+    return own
 
 
 class OwnRows:

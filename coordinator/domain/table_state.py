@@ -4,14 +4,15 @@ A table that is disabled stays with its party; no job that reads it is taken.
 """
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
-from coordinator.domain.access import check_own
+from coordinator.domain.access import own_of
 from coordinator.domain.ports import Agents, Store
 from coordinator.domain.records import TableRecord, Task, TaskFilter
 from coordinator.domain.tables import Tables
 from coordinator.domain.tracking import Tracking
-from federation.errors import TableNotFound
+from federation.errors import NotYourParty, TableNotFound
 from federation.spec.dsl import Dsl, PortKind
 from federation.spec.orders import TableName
 
@@ -60,14 +61,14 @@ class TableState:
     async def delete_disabled(self) -> list[TableRecord]:
         """Order parties to drop all tables that are disabled; what was known of them.
 
-        Raises:
-            NotYourParty: whoever asks does so for one party, and another one's are among them.
+        Whoever asks for one party leaves those of others.
         """
         async with self._store.read() as view:
             disabled = await view.table_notes.disabled()
         gone = []
         for namespace, name in sorted(disabled):
-            gone += await self._tables.delete(namespace, name)
+            with suppress(NotYourParty):
+                gone += await self._tables.delete(namespace, name)
         return gone
 
     async def describe(self, table: TableRecord, schema: Mapping[str, Any]) -> dict[str, Any]:
@@ -118,10 +119,7 @@ class TableState:
         ]
 
     async def _own(self, namespace: str, name: str) -> list[TableRecord]:
-        found = await self._tables.find(namespace, name)
-        for table in found:
-            check_own(table.party_id)
-        return found
+        return own_of(await self._tables.find(namespace, name))
 
 
 def _descent(dsl: Dsl, made: list[Made], maker: Task) -> Iterator[tuple[TableName, TableName]]:

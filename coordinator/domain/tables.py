@@ -4,7 +4,7 @@ import secrets
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
-from coordinator.domain.access import check_own
+from coordinator.domain.access import own_of
 from coordinator.domain.ports import Agents, Clock, Store, wall_clock
 from coordinator.domain.records import TableRecord
 from coordinator.domain.state import Outgoing
@@ -89,7 +89,7 @@ class Tables:
         """Order every party that has it to drop the table; what was known, empty if nothing.
 
         Raises:
-            NotYourParty: whoever asks does so for another party.
+            NotYourParty: whoever asks does so for one party, and only others have it.
         """
         return await self._drop(await self.find(namespace, name))
 
@@ -104,10 +104,9 @@ class Tables:
         return await self._drop(found)
 
     async def _drop(self, tables: list[TableRecord]) -> list[TableRecord]:
+        tables = own_of(tables)
         if not tables:
             return []
-        for table in tables:
-            check_own(table.party_id)
         orders = [
             Outgoing(
                 table.party_id,

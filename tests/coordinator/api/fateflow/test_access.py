@@ -203,6 +203,20 @@ def test_users_of_a_party_upload_into_its_tables_alone(guest: Signed) -> None:
     assert refused["data"]["code"] == "not_your_party"
 
 
+def test_a_party_deletes_its_table_and_leaves_that_of_another_with_the_same_name(
+    live: Any, guest: Signed
+) -> None:
+    named = {"namespace": "shared", "name": "t"}
+    file = {"engine": "PATH", "address": {"path": "/data/t.csv"}, "drop": 1}
+    for party_id in (10000, 9999):
+        live.client.ask("table/bind", {**named, **file, "party_id": party_id})
+    assert guest.post("table/delete", named)["retcode"] == 0
+    refused = guest.post("table/delete", named)
+    assert (refused["retcode"], refused["data"]["code"]) == (108, "not_your_party")
+    assert Signed(live, "10000").post("table/delete", named)["retcode"] == 0
+    assert guest.post("table/delete", named)["retmsg"] == "no find table"
+
+
 def test_a_signed_request_counts_once(guest: Signed) -> None:
     headers = guest.headers("/v1/version/get", b"{}")
     said = [guest.send("/v1/version/get", b"{}", headers)["retcode"] for _ in range(2)]
