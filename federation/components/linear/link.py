@@ -20,6 +20,10 @@ MOST_EXPONENT = 60.0
 """exp of a larger score would leave the range in which ciphertexts are exact."""
 
 
+MOST_GRADIENT = 1e12
+"""Gradients as large as this never come down again."""
+
+
 class Diverged(ComputationProblem):
     """Weights have grown until a prediction is no longer a number."""
 

@@ -35,7 +35,7 @@ from federation.components.linear.letters import (
     Verdict,
     check_shape,
 )
-from federation.components.linear.link import Link
+from federation.components.linear.link import MOST_GRADIENT, Diverged, Link
 from federation.components.linear.optimizers import Optimizer, make_optimizer, penalty_loss
 from federation.components.linear.params import LinearModelParams
 from federation.components.linear.parts import Keeper, Side, Trained, mean_product, scored
@@ -278,10 +278,16 @@ async def _host_batch(
 async def _arbiter_batch(
     ch: Channel, course: Course, private: PrivateKey, optimizer: Optimizer, epoch: int
 ) -> float:
-    """Decrypt the gradients, send the steps; the loss of the batch, or 0 where there is none."""
+    """Decrypt the gradients, send the steps; the loss of the batch, or 0 where there is none.
+
+    Raises:
+        Diverged: a gradient has grown beyond all bounds.
+    """
     peers = [ch.guest, *ch.hosts]
     letters = await asyncio.gather(*(peer.receive("gradient") for peer in peers))
     parts = [await asyncio.to_thread(private.decrypt, letter) for letter in letters]
+    if not max(float(np.max(np.abs(part), initial=0.0)) for part in parts) < MOST_GRADIENT:
+        raise Diverged
     steps = optimizer.step(np.concatenate(parts), epoch)
     start = 0
     for peer, part in zip(peers, parts, strict=True):

@@ -1,5 +1,6 @@
 """Numbers in shares and products of them, over sealed channels."""
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,12 @@ MATRIX = {
 VECTOR = {ONE: np.array([1.5, -2.25]), OTHER: np.array([0.5, 3.0, -1.0])}
 
 
+@cache
+def keys(party: Party) -> Any:
+    """One pair for all tests."""
+    return generate_keypair()
+
+
 def halves(values: Any) -> tuple[Any, Any]:
     first = drawn(len(values))
     return first, (encoded(values, 20) - first) % MODULUS
@@ -53,7 +60,7 @@ def party(me: Party, then: Any = None) -> Any:
     other, place = (OTHER, 0) if me == ONE else (ONE, 1)
 
     async def run(ch: Channel) -> Any:
-        duo = await pair_up(ch, other, generate_keypair(), first=me == ONE)
+        duo = await pair_up(ch, other, keys(me), first=me == ONE)
         products = await multiply(
             ch,
             duo,
@@ -95,7 +102,7 @@ async def test_what_a_party_decrypts_is_far_wider_than_what_it_hides() -> None:
     opened: list[int] = []
 
     async def curious(ch: Channel) -> None:
-        duo = await pair_up(ch, ONE, generate_keypair(), first=False)
+        duo = await pair_up(ch, ONE, keys(OTHER), first=False)
         peer = ch.guest
         await peer.send("operand", duo.public.encrypt_ints([1, 0]))
         operand = await peer.receive("operand")
@@ -110,7 +117,7 @@ async def test_what_a_party_decrypts_is_far_wider_than_what_it_hides() -> None:
 @pytest.mark.parametrize("count", [1, 4])
 async def test_letters_of_another_size_are_refused(count: int) -> None:
     async def careless(ch: Channel) -> None:
-        duo = await pair_up(ch, ONE, generate_keypair(), first=False)
+        duo = await pair_up(ch, ONE, keys(OTHER), first=False)
         await ch.guest.send("operand", duo.public.encrypt_ints([0] * count))
         await ch.guest.receive("product")
 

@@ -8,6 +8,7 @@ import pytest
 
 from federation.components.linear.hetero_linr import hetero_linr
 from federation.components.linear.hetero_lr import hetero_lr
+from federation.components.linear.link import Diverged
 from federation.components.linear.params import LinearParams
 from federation.components.statistics.values import validation_metrics
 from federation.errors import DataProblem, InvalidParameters
@@ -173,3 +174,10 @@ def test_every_problem_is_told_at_its_path() -> None:
         LinearParams.parse(wrong)
     paths = {problem.path for problem in refused.value.problems}
     assert paths == {"exposure_colname", "max_iter", "encrypt_param.method"}
+
+
+async def test_steps_that_grow_beyond_all_bounds_end_by_name(play: Any, bench: Any) -> None:
+    split = bench.drawn(34, [2, 3])
+    conf = {**bench.quiet, "optimizer": "sgd", "learning_rate": 5000.0, "max_iter": 9}
+    with pytest.raises(Diverged, match="smaller learning_rate"):
+        await play(hetero_linr, conf, split.ports())
