@@ -3,12 +3,12 @@
 Features and scores go between whoever asks and this party alone: the coordinator sees neither.
 """
 
-import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiohttp import web
 
+from federation.fateflow.reading import read_body
 from party_agent.serving.desk import ServingDesk
 from party_agent.serving.fate import batch_inference, inference
 
@@ -34,10 +34,7 @@ def _handler(
     desk: ServingDesk, answering: _Answering
 ) -> Callable[[web.Request], Awaitable[web.Response]]:
     async def handle(request: web.Request) -> web.Response:
-        try:
-            document = json.loads(await request.read())
-        except ValueError:
-            document = None
-        return web.json_response(await answering(desk, document))
+        # Whoever checked the signature has read the body already.
+        return web.json_response(await answering(desk, await read_body(request)))
 
     return handle

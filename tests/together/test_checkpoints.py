@@ -2,19 +2,16 @@
 
 import base64
 import copy
-import csv
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from coordinator.client import FlowClient
-from coordinator.client.archives import fetch
 from federation.wire.codec import decode
-from tests.together.parts import DEADLINE_S, example
+from tests.together.parts import PREDICTING, done, example, predicted, scores_of
 
 EPOCHS, CHOSEN = 3, 1
-KEPT = ["reader_0", "data_transform_0", "intersection_0", "hetero_lr_0"]
 
 
 def trained(client: FlowClient, epochs: int, **more: Any) -> Any:
@@ -22,20 +19,6 @@ def trained(client: FlowClient, epochs: int, **more: Any) -> Any:
     common = conf["component_parameters"]["common"]
     common["hetero_lr_0"] = {**common["hetero_lr_0"], "max_iter": epochs, **more}
     return conf, done(client, dsl, conf)
-
-
-def done(client: FlowClient, dsl: Any, conf: Any) -> Any:
-    taken = client.submit(dsl, conf)
-    status = client.wait(taken, timeout_s=DEADLINE_S)
-    assert status == "success", client.ask("tripact/job/why", {"job_id": taken.job_id})
-    return taken
-
-
-def scores_of(client: FlowClient, job_id: str, folder: Path) -> dict[str, float]:
-    body = {"job_id": job_id, "role": "guest", "party_id": 9999, "component_name": "hetero_lr_0"}
-    fetch(client.url, "tracking/component/output/data/download", body, folder)
-    with (folder / "data.csv").open() as lines:
-        return {row["id"]: float(row["predict_score"]) for row in csv.DictReader(lines)}
 
 
 def test_a_deployed_step_predicts_as_a_training_that_ended_there(
@@ -52,13 +35,12 @@ def test_a_deployed_step_predicts_as_a_training_that_ended_there(
     assert decode(base64.b64decode(content))["step_index"] == CHOSEN
     assert client.call("checkpoint/get", {**seat, "step_index": 99})["retcode"] == 404
 
-    body = {**names, "cpn_list": KEPT, "components_checkpoint": {"hetero_lr_0": {"step_index": 1}}}
+    chosen = {"hetero_lr_0": {"step_index": CHOSEN}}
+    body = {**names, "cpn_list": PREDICTING, "components_checkpoint": chosen}
     version = client.ask("model/deploy", body)["model_version"]
-    common = {"job_type": "predict", "model_id": whole.model_id, "model_version": version}
-    predicted = done(client, {}, {**conf, "job_parameters": {"common": common}})
+    deployed = predicted(client, conf, whole.model_id, version, tmp_path / "deployed")
     _, short = trained(client, CHOSEN + 1)
     ended_there = scores_of(client, short.job_id, tmp_path / "short")
-    deployed = scores_of(client, predicted.job_id, tmp_path / "deployed")
     assert deployed.keys() == ended_there.keys()
     for name, score in ended_there.items():
         assert deployed[name] == pytest.approx(score, abs=1e-6)

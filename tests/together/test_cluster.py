@@ -1,6 +1,7 @@
 """Three homes: agents join by code, trust and grant by name, and see nothing of each other."""
 
 import copy
+import csv
 import io
 import json
 import re
@@ -194,11 +195,13 @@ class OwnUser:
         secret = json.loads(cluster.agent(party, "user", "add", "ann", "--json"))["secret"]
         self._signer = Signer("ann", secret)
 
-    def post(self, path: str, body: bytes, kind: str = "application/json") -> tuple[bytes, str]:
+    def post(
+        self, path: str, body: bytes, kind: str = "application/json", below: str = "/v1"
+    ) -> tuple[bytes, str]:
         signed = b"" if kind.startswith("multipart/") else body
-        signature = self._signer.headers(f"/v1/{path}", signed)
+        signature = self._signer.headers(f"{below}/{path}", signed)
         headers = {**signature, "Content-Type": kind}
-        request = urllib.request.Request(f"{self.url}/v1/{path}", data=body, headers=headers)
+        request = urllib.request.Request(f"{self.url}{below}/{path}", data=body, headers=headers)
         with urllib.request.urlopen(request, timeout=DEADLINE_S) as answer:
             return answer.read(), answer.headers["Content-Type"]
 
@@ -268,6 +271,7 @@ def test_a_cluster_refuses_until_owners_grant_then_runs_and_shows_nothing(
             {"job_id": job.job_id, "component_name": "hetero_lr_0"},
         )
     look_through_the_gateway(cluster, job.job_id)
+    answer_online(cluster, client, job, files["guest"])
     search_for_canaries(cluster)
 
 
@@ -287,6 +291,30 @@ def look_through_the_gateway(cluster: Cluster, job_id: str) -> None:
     other = {**asked, "role": "host", "party_id": "10000"}
     said, _ = user.post("tracking/component/output/data", json.dumps(other).encode())
     assert json.loads(said)["data"]["code"] == "not_your_party"
+
+
+def answer_online(cluster: Cluster, client: FlowClient, job: Submitted, file: Path) -> None:
+    """The guest's own user gets a score of the planted row; the coordinator may not even ask."""
+    kept = ["reader_0", "data_transform_0", "intersection_0", "hetero_lr_0"]
+    version = client.deploy(job.model_id, job.model_version, components=kept)
+    loaded = client.call("model/load", {"job_id": version})
+    assert loaded["retcode"] == 0, loaded
+    client.ask("model/bind", {"job_id": version, "service_id": "s"})
+    with file.open() as lines:
+        row = next(csv.DictReader(lines))
+    ask = {
+        "head": {"serviceId": "s"},
+        "body": {"featureData": row, "sendToRemoteFeatureData": {"id": row["id"]}},
+    }
+    cluster.agent("9999", "user", "drop", "ann")
+    user = OwnUser(cluster, "9999")
+    said, _ = user.post("inference", json.dumps(ask).encode(), below="/federation/v1")
+    told = json.loads(said)
+    assert told["retcode"] == 0, told
+    assert 0 < told["data"]["score"] < 1
+    refused = client.infer({**ask, "body": {"featureData": {}}})
+    assert "grant --what infer" in refused["retmsg"]
+    client.stop(loaded["jobId"])
 
 
 def relayed(cluster: Cluster) -> int:

@@ -1,7 +1,5 @@
 """A model leaves one system as archives and predicts the same in another one."""
 
-import copy
-import csv
 import io
 import json
 import urllib.error
@@ -13,29 +11,17 @@ from typing import Any
 import pytest
 
 from coordinator.client import FlowClient
-from coordinator.client.archives import fetch
 from examples.running import standalone
-from tests.together.parts import DEADLINE_S, example, upload_breast
+from tests.together.parts import (
+    DEADLINE_S,
+    PREDICTING,
+    done,
+    example,
+    predicted,
+    upload_breast,
+)
 
-KEPT = ["reader_0", "data_transform_0", "intersection_0", "hetero_lr_0"]
 SEATS = (("guest", 9999), ("host", 10000), ("arbiter", 10001))
-
-
-def done(client: FlowClient, dsl: Any, conf: Any) -> Any:
-    taken = client.submit(dsl, conf)
-    status = client.wait(taken, timeout_s=DEADLINE_S)
-    assert status == "success", client.ask("tripact/job/why", {"job_id": taken.job_id})
-    return taken
-
-
-def predicted(client: FlowClient, conf: Any, names: dict[str, str], folder: Path) -> Any:
-    common = {"job_type": "predict", **names}
-    job = done(client, {}, {**copy.deepcopy(conf), "job_parameters": {"common": common}})
-    body = {"job_id": job.job_id, "component_name": "hetero_lr_0"}
-    seat = {"role": "guest", "party_id": 9999}
-    fetch(client.url, "tracking/component/output/data/download", {**body, **seat}, folder)
-    with (folder / "data.csv").open() as lines:
-        return {row["id"]: float(row["predict_score"]) for row in csv.DictReader(lines)}
 
 
 def asked(client: FlowClient, route: str, body: Any, file: bytes | None = None) -> bytes:
@@ -71,7 +57,7 @@ def trained(running: Any) -> Any:
     client = FlowClient(running.url)
     dsl, conf = example("hetero_lr")
     job = done(client, dsl, conf)
-    version = client.deploy(job.model_id, job.model_version, components=KEPT)
+    version = client.deploy(job.model_id, job.model_version, components=PREDICTING)
     return client, conf, {"model_id": job.model_id, "model_version": version}
 
 
@@ -79,7 +65,7 @@ def test_an_imported_model_predicts_the_scores_of_the_exported_one(
     trained: Any, tmp_path: Path
 ) -> None:
     client, conf, names = trained
-    before = predicted(client, conf, names, tmp_path / "before")
+    before = predicted(client, conf, **names, folder=tmp_path / "before")
     seats = [{**names, "role": role, "party_id": party} for role, party in SEATS]
     archives = [asked(client, "model/export", seat) for seat in seats]
     with standalone() as other:
@@ -90,7 +76,7 @@ def test_an_imported_model_predicts_the_scores_of_the_exported_one(
             assert answer["retcode"] == 0, answer
             again = json.loads(asked(there, "model/import", seat, archive))
             assert again["retcode"] == 409
-        after = predicted(there, conf, names, tmp_path / "after")
+        after = predicted(there, conf, **names, folder=tmp_path / "after")
         rows = there.call("model/query", {"model_version": names["model_version"]})["data"]
         assert {row["f_imported"] for row in rows} == {1}
     assert after.keys() == before.keys()

@@ -13,11 +13,17 @@ from typing import Any
 import pytest
 
 from coordinator.client import FlowClient
-from coordinator.client.archives import fetch
-from tests.together.parts import BREAST, DEADLINE_S, example
+from tests.together.parts import (
+    BREAST,
+    DEADLINE_S,
+    PREDICTING,
+    done,
+    example,
+    predicted,
+)
 
 SERVICE = "breast"
-KEPT = ["reader_0", "data_transform_0", "intersection_0", "scale_0", "hetero_lr_0"]
+KEPT = [*PREDICTING, "scale_0"]
 
 
 def scaled() -> tuple[Any, Any]:
@@ -32,13 +38,6 @@ def scaled() -> tuple[Any, Any]:
     components["hetero_lr_0"]["input"]["data"] = {"train_data": ["scale_0.data"]}
     conf["component_parameters"]["common"]["scale_0"] = {"method": "standard_scale"}
     return dsl, conf
-
-
-def done(client: FlowClient, dsl: Any, conf: Any) -> Any:
-    taken = client.submit(dsl, conf)
-    status = client.wait(taken, timeout_s=DEADLINE_S)
-    assert status == "success", client.ask("tripact/job/why", {"job_id": taken.job_id})
-    return taken
 
 
 def rows_of(file: Path) -> dict[str, dict[str, str]]:
@@ -96,14 +95,8 @@ def bound(running: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bo
     dsl, conf = scaled()
     trained = done(client, dsl, conf)
     version = client.deploy(trained.model_id, trained.model_version, components=KEPT)
-    common = {"job_type": "predict", "model_id": trained.model_id, "model_version": version}
-    predicted = done(client, {}, {**copy.deepcopy(conf), "job_parameters": {"common": common}})
-    seat = {"role": "guest", "party_id": 9999, "component_name": "hetero_lr_0"}
     folder = tmp_path_factory.mktemp("predicted")
-    body = {"job_id": predicted.job_id, **seat}
-    fetch(client.url, "tracking/component/output/data/download", body, folder)
-    with (folder / "data.csv").open() as lines:
-        scores = {row["id"]: float(row["predict_score"]) for row in csv.DictReader(lines)}
+    scores = predicted(client, conf, trained.model_id, version, folder)
     loaded = client.call("model/load", {"job_id": version})
     assert loaded["retcode"] == 0, loaded
     answer = client.call("model/bind", {"job_id": version, "service_id": SERVICE})

@@ -11,6 +11,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from federation.errors import LinkClosed, ModelNotLoaded, ServiceNotBound, Unavailable
+from federation.fateflow.reading import keep_body
 from federation.spec.party import GUEST, HOST
 from party_agent.runner import Runner
 from party_agent.serving import ServingDesk
@@ -188,3 +189,19 @@ async def test_a_batch_that_is_too_long_is_refused(tmp_path: Path, ask: Ask) -> 
     body = {"head": {"serviceId": "s"}, "body": {"batchDataList": rows}}
     told = await ask(desk, BATCH, body)
     assert (told["retcode"], task.asked) == (100, [])
+
+
+async def test_a_body_that_was_read_for_its_signature_is_answered(tmp_path: Path) -> None:
+    @web.middleware
+    async def checking(asked: web.Request, handler: Any) -> web.StreamResponse:
+        await keep_body(asked)
+        answer: web.StreamResponse = await handler(asked)
+        return answer
+
+    desk = desk_of(tmp_path, good())
+    desk.bind(SERVICE)
+    app = web.Application(middlewares=[checking])
+    app.router.add_routes(routes(desk))
+    async with TestClient(TestServer(app)) as client:
+        answer = await (await client.post(SINGLE, json=request())).json()
+    assert answer["data"]["score"] == 0.25
