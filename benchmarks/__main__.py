@@ -37,6 +37,7 @@ BENCHMARKS: dict[str, Benchmark] = {
         paillier_encrypt.BENCHMARK,
         psi.ECDH,
         psi.FAST,
+        psi.LARGE,
         serving.BENCHMARK,
         upload.BENCHMARK,
     )
