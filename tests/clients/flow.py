@@ -36,7 +36,7 @@ class Flow:
 
     box: Box
 
-    def __call__(self, *arguments: object, limit_s: float = 120.0) -> Envelope:
+    def __call__(self, *arguments: object, limit_s: float = 300.0) -> Envelope:
         """Run a command; the envelope it printed.
 
         It fails if the client printed a traceback, as it does for answers it can not read.

@@ -7,7 +7,7 @@ from tests.together.parts import Job, example
 
 GUEST, HOST, ARBITER = 9999, 10000, 10000
 KEY_BITS = 1024
-WAIT_S = 180.0
+WAIT_S = 300.0
 COMPONENTS = ("reader_0", "data_transform_0", "intersection_0", "hetero_lr_0", "evaluation_0")
 
 

@@ -144,7 +144,7 @@ class Box:
         """The command line of one of the client's programs."""
         return [str(self.home / "bin" / arguments[0]), *arguments[1:]]
 
-    def run(self, *arguments: str, limit_s: float = 120.0) -> str:
+    def run(self, *arguments: str, limit_s: float = 300.0) -> str:
         """Run one of the client's programs; what it printed, errors too."""
         ran = subprocess.run(
             self.command(*arguments),

@@ -23,6 +23,12 @@ def rows_of(said: str) -> dict[str, str]:
     return dict(lines)
 
 
+def test_the_server_names_the_version_of_fate_for_every_role(runs: Runs) -> None:
+    said = runs("config check")
+    for role in ("guest_0", "host_0", "arbiter_0"):
+        assert re.search(rf"ok, fate version is 1\.\d+\.\d+, role is {role}$", said, re.MULTILINE)
+
+
 def test_data_is_uploaded_and_deleted(runs: Runs, counting: FlowClient) -> None:
     said = runs("data upload")
     assert "exception_id" not in said

@@ -1,7 +1,5 @@
 """`flow` of both clients on models: online, moved as archives, their checkpoints and parts."""
 
-import json
-import urllib.request
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -11,6 +9,7 @@ import pytest
 from coordinator.client import FlowClient
 from tests.clients.flow import GUEST_SEAT, Flow, Trained, model
 from tests.clients.jobs import COMPONENTS
+from tests.clients.online import asked_online
 
 NEWER = pytest.mark.parametrize("flow", ["fate-client-1.11.3"], indirect=True)
 
@@ -54,16 +53,7 @@ def test_a_model_that_is_loaded_and_bound_answers_online(
     service = f"of_{deployed.model_version}"
     conf = flow.document("bind.json", online(deployed, service_id=service))
     assert flow.done("model", "bind", "-c", conf)["retmsg"] == f"service id is {service}"
-    features = {f"x{i}": 0.1 for i in range(10)}
-    question = {
-        "head": {"serviceId": service},
-        "body": {"featureData": features, "sendToRemoteFeatureData": {"id": "133"}},
-    }
-    request = urllib.request.Request(
-        f"{server.url}/federation/1.0/inference", json.dumps(question).encode()
-    )
-    with urllib.request.urlopen(request, timeout=60) as response:
-        answer = json.load(response)
+    answer = asked_online(server, service)
     assert answer["retcode"] == 0, answer
     assert 0 < answer["data"]["score"] < 1
 

@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 
+from coordinator.client import FlowClient
 from examples.running import Standalone
+from tests.clients.online import asked_online
 from tests.clients.recipes import FATE_CLIENT_1_11, Box, boxed
 from tests.together.parts import BREAST
 
 SCRIPTS = Path(__file__).parent / "scripts"
-LIMIT_S = 300.0
+LIMIT_S = 600.0
 ROWS = 569
 PREDICTED = ["label", "predict_result", "predict_score", "predict_detail", "type"]
 
@@ -82,6 +84,15 @@ def test_a_deployed_pipeline_predicts_what_it_was_trained_to(report: Any) -> Non
     auc = report["evaluation"]["hetero_lr_0"]["train"]["auc"]
     predicted = report["predict_evaluation"]["hetero_lr_0"]["predict"]["auc"]
     assert predicted == pytest.approx(auc, abs=1e-6)
+
+
+def test_a_pipeline_that_was_loaded_and_bound_answers_online(
+    report: Any, server: FlowClient
+) -> None:
+    assert report["predicted"]
+    answer = asked_online(server, "pipeline_service")
+    assert answer["retcode"] == 0, answer
+    assert 0 < answer["data"]["score"] < 1
 
 
 def test_a_saved_pipeline_predicts_the_same_in_another_process(sdk: Box, report: Any) -> None:

@@ -1,4 +1,4 @@
-"""A story for the pipeline SDK of fate-client 1.11.3: upload, train, fetch, deploy, predict, save.
+"""A story for the pipeline SDK of fate-client 1.11.3: upload, train, fetch, deploy, serve.
 
 It runs in the client's own interpreter: python train_with_pipeline.py FOLDER GUEST.csv HOST.csv.
 What it was given it writes to FOLDER/report.json, the deployed pipeline to FOLDER/pipeline.pkl.
@@ -107,6 +107,8 @@ def main(folder, guest_file, host_file):
     }
     trained.deploy_component(["data_transform_0", "intersection_0", "hetero_lr_0"])
     trained.dump(str(Path(folder) / "pipeline.pkl"))
+    trained.online.load()
+    trained.online.bind("pipeline_service", "127.0.0.1:8000")
     predicting = prediction(trained)
     predicting.predict()
     report["predicted"] = scores(predicting.get_component("hetero_lr_0").get_output_data())
