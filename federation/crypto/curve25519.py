@@ -154,14 +154,20 @@ def _canonical(points: Points) -> NDArray[np.bool_]:
 
 
 def status() -> tuple[str, str]:
-    """Which path multiplies points here, "ifma" or "libsodium", and why; tests it if it was not."""
-    if os.environ.get(SWITCH) == "portable":
+    """Which path multiplies large batches here, and why; tests it if it was not.
+
+    It is "ifma", "generic" or "libsodium".
+    """
+    wish = os.environ.get(SWITCH)
+    if wish == "portable":
         return "libsodium", f"{SWITCH} asks for the portable path"
-    lacking = missing()
-    if lacking is not None:
+    lacking = f"{SWITCH} asks for it" if wish == GENERIC else missing()
+    if lacking is not None and not has("avx2"):
         return "libsodium", lacking
-    if _tested_kernel() is None:
+    if _tested_kernel(ifma=lacking is None) is None:
         return "libsodium", "the self-test found the machine code wrong"
+    if lacking is not None:
+        return "generic", f"AVX2, and its results are libsodium's ({lacking})"
     return "ifma", "AVX-512 IFMA, and its results are libsodium's"
 
 
