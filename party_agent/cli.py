@@ -368,7 +368,7 @@ def _party(text: str) -> str:
 
 def _what(text: str) -> What:
     match text:
-        case "job" | "upload" | "read" | "model" | "log":
+        case "job" | "upload" | "read" | "model" | "log" | "infer" | "import":
             return text
     raise BadRequest(f"--what is one of {', '.join(get_args(What))}, not {text!r}")
 

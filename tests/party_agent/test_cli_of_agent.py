@@ -4,6 +4,7 @@ import json
 import logging
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import structlog
@@ -14,7 +15,7 @@ from federation.wire.identity import Identity, fingerprint
 from party_agent.audit import Audit
 from party_agent.cli import cli
 from party_agent.home import Home, Joined
-from party_agent.policy import read_policy
+from party_agent.policy import What, read_policy
 
 KEY = fingerprint(bytes(32))
 
@@ -42,6 +43,13 @@ def test_a_grant_is_added_and_a_check_tells_of_it(tmp_path: Path) -> None:
     assert 'components = ["HeteroLR"]' in granted.stdout
     assert run(tmp_path, "policy", "check", *ask).exit_code == 0
     assert len(read_policy(tmp_path / "policy.toml").allow) == 1
+
+
+@pytest.mark.parametrize("what", get_args(What))
+def test_every_kind_of_question_can_be_granted(tmp_path: Path, what: str) -> None:
+    assert run(tmp_path, "grant", "--what", what, "--role", "guest").exit_code == 0
+    (rule,) = read_policy(tmp_path / "policy.toml").allow
+    assert rule.what == what
 
 
 def test_a_check_without_a_question_sums_the_policy_up(tmp_path: Path) -> None:
