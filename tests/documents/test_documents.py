@@ -20,7 +20,13 @@ from federation.spec.job import read_job
 from party_agent.cli import cli as agent_app
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = ("README.md", "ARCHITECTURE.md", "SECURITY.md", "examples/README.md")
+DOCUMENTS = (
+    "README.md",
+    "ARCHITECTURE.md",
+    "SECURITY.md",
+    "docs/components.md",
+    "examples/README.md",
+)
 STORIES = sorted(path.parent for path in (ROOT / "examples").glob("*/dsl.json"))
 APPS = {"flow-client": flow_app, "coordinator": coordinator_app, "party-agent": agent_app}
 
@@ -100,3 +106,11 @@ def test_the_benchmarks_can_be_listed() -> None:
         check=True,
     )
     assert "job-overhead" in answer.stdout
+
+
+def test_the_table_of_components_is_what_the_code_says_and_lacks_no_field_of_fate() -> None:
+    written = ROOT / "docs" / "components.md"
+    words = [sys.executable, str(ROOT / "docs" / "components.py"), "--check"]
+    made = subprocess.run(words, timeout=60, check=False)
+    assert made.returncode == 0, "write it again: python docs/components.py"
+    assert "(not:" not in written.read_text()

@@ -6,8 +6,10 @@ The guest has numbers y as labels and features, the host more features of the sa
     loss = mean(d^2) / 2 + penalty
 
 with s the sum of both parties' scores w x (the guest's with the intercept). How this is computed in
-shares, and who learns what, is as in HeteroSSHELR; labels are any numbers here, so that under
-reveal_every_iter nothing but the count of rows hides them from the host.
+shares is as in HeteroSSHELR.
+
+Learns: as in HeteroSSHELR; labels are any numbers here, so that under reveal_every_iter nothing but
+the count of rows hides them from the host.
 
 Exact up to the fixed point: weights as of the same steps on pooled rows within 1e-6.
 Source: Chen et al. 2021; FATE 1.8 hetero_sshe_linear_regression.

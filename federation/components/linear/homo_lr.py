@@ -23,13 +23,13 @@ Parties that follow the protocol are assumed. While more than half of them stay,
 not disturb the others: averages are then over the rows of those who are left.
 
 Every party predicts its own rows alone, and parts them into the folds of a cross validation alone.
-With one batch an epoch and sgd the result is that of gradient descent on pooled rows. Equal to the
-same steps in the clear within 1e-6.
+With one batch an epoch and sgd the result is that of gradient descent on pooled rows.
 A host with encrypt_param.method set, as FATE before 1.10 had it, works on ciphertexts under the
 arbiter's key (see homo_hidden) and learns no weights from the letters; the arbiter of it sees sums
 behind noise. Its steps follow the loss to second order, it adds nothing to the loss, and its model
 predicts with the arbiter's help alone. The scores of its own rows, which it gets at the end where
 the job asks for them, tell the weights once they are as many as those: then it has gained nothing.
+Exact up to the fixed point: weights as of the same steps in the clear within 1e-6.
 Source: McMahan et al. 2017; Bonawitz et al. 2017; FATE 1.x homo_logistic_regression.
 """
 
@@ -45,15 +45,20 @@ from federation.components.common.cross_validation import (
     fold_reports,
     held_out,
 )
-from federation.components.common.following import PREDICT, TRAIN, VALIDATE, Following
+from federation.components.common.following import PREDICT, TRAIN
 from federation.components.component import JobFacts, Report, Result
 from federation.components.linear.fitted import Fitted, Hidden
 from federation.components.linear.homo_helper import Helper
 from federation.components.linear.homo_hidden import HiddenSide, hidden_model, opened_scores
 from federation.components.linear.homo_letters import HOMO_MESSAGES, Hides, Rounds, Start
+from federation.components.linear.homo_start import (
+    first_of_all,
+    rounds_of,
+    stages_of,
+    watched_in,
+)
 from federation.components.linear.homo_training import (
     Local,
-    Watched,
     scores_of,
     train_as_arbiter,
     train_as_client,
@@ -61,17 +66,14 @@ from federation.components.linear.homo_training import (
 from federation.components.linear.learner import FoldFit, Inputs, Share, learner
 from federation.components.linear.letters import UnfitLetter
 from federation.components.linear.lr_model import Logistic
-from federation.components.linear.optimizers import first_weights
 from federation.components.linear.params import HomoLogisticParams
 from federation.components.linear.parts import Trained
-from federation.components.linear.rows import Rows, class_name, classes_of, labels_of, rows_of
+from federation.components.linear.rows import Rows, labels_of, rows_of
 from federation.components.linear.telling import Telling, warned_of_checkpoints
-from federation.components.statistics.metrics import EvalType
 from federation.errors import DataProblem
 from federation.protocols.lasting_sum import join, judge
 from federation.spec.party import ARBITER, GUEST, HOST, Party
 from federation.tables import Table
-from federation.tables.table import Vector
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,18 +91,18 @@ async def _as_guest(
     if bound.train is None:
         done = _predicted(p, bound)
         for peer in ch.all(ARBITER):
-            await peer.send("rounds", _rounds(p, "predict", [], 0))
+            await peer.send("rounds", rounds_of(p, "predict", [], 0))
         return done
     if p.cv_param.need_cv:
         await ch.hosts.gather("classes")
         for peer in everyone:
-            await peer.send("rounds", _rounds(p, "fit", [], 0, folds=p.cv_param.folds))
+            await peer.send("rounds", rounds_of(p, "fit", [], 0, folds=p.cv_param.folds))
         return await _folds(_as_guest, ch, p, bound, report, facts=facts)
     before = bound.before
-    stages = _stages(bound, None if before is None else before.names)
-    start = await _start(ch, p, stages[TRAIN], before)
+    stages = stages_of(bound, None if before is None else before.names)
+    start = await first_of_all(ch, p, stages[TRAIN], before)
     starts = [0] * len(start.weights) if before is None else [m.iters for m in before.models]
-    rounds = _rounds(p, "fit", starts, start.weights.shape[1])
+    rounds = rounds_of(p, "fit", starts, start.weights.shape[1])
     for peer in everyone:
         await peer.send("rounds", rounds)
     await ch.hosts.send("start", start)
@@ -132,7 +134,7 @@ async def _as_host(
     shape = (len(rounds.starts), len(start.names) + start.intercept)
     if start.weights.shape != shape or rounds.width != shape[1] or rounds.every < 1:
         raise UnfitLetter("start", ch.guest.party)
-    stages = _stages(bound, tuple(start.names))
+    stages = stages_of(bound, tuple(start.names))
     if p.hides:
         return await _fit_hidden(ch, p, rounds, start, stages, report=report, facts=facts)
     await ch.arbiter.send("hides", Hides(hides=False))
@@ -260,7 +262,7 @@ async def _fit(
             signs=HomoLogistic.targets(labels_of(rows.label), aim),
             weights=start.weights[number],
             start=rounds.starts[number],
-            watched=_watched(p, rounds, stages, aim, report=report),
+            watched=watched_in(p, rounds, stages, aim, report=report),
             progress=_telling(p, rounds, number, known, report, facts=facts),
         )
         models.append(one)
@@ -300,7 +302,7 @@ async def _fit_hidden(
             signs=HomoLogistic.targets(labels_of(rows.label), aim),
             weights=start.weights[number],
             start=rounds.starts[number],
-            watched=_watched(p, rounds, stages, aim, report=report),
+            watched=watched_in(p, rounds, stages, aim, report=report),
             progress=_telling(p, rounds, number, known, report, facts=facts),
         )
         models.append(one)
@@ -312,83 +314,6 @@ async def _fit_hidden(
         tables.append(trained.predictions(each, scores, p, stage=stage))
     data = (Table.stacked(tables),) if tables else ()
     return Result(data, trained.saved(p, facts), summary=trained.summary())
-
-
-async def _start(ch: Channel, p: HomoLogisticParams, rows: Rows, before: Fitted | None) -> Start:
-    """Where all start, from the classes of all parties."""
-    own = np.unique(labels_of(rows.label))
-    theirs: list[Vector] = await ch.hosts.gather("classes")
-    for peer, labels in zip(ch.hosts, theirs, strict=True):
-        if labels.ndim != 1 or labels.dtype != np.float64 or not np.isfinite(labels).all():
-            raise UnfitLetter("classes", peer.party)
-    classes = classes_of(np.concatenate([own, *theirs]))
-    if before is not None:
-        if before.classes != tuple(classes.tolist()):
-            raise DataProblem("the labels are not those the model was made with")
-        return Start(
-            names=list(before.names),
-            intercept=before.intercept,
-            classes=classes,
-            weights=before.weights,
-        )
-    intercept = p.init_param.fit_intercept
-    if not rows.width and not intercept:
-        raise DataProblem("there is no feature; set fit_intercept")
-    count = len(HomoLogistic.aims(classes))
-    first = [first_weights(rows.width, p, intercept=intercept) for _ in range(count)]
-    return Start(
-        names=list(rows.names), intercept=intercept, classes=classes, weights=np.stack(first)
-    )
-
-
-def _rounds(
-    p: HomoLogisticParams, stage: str, starts: list[int], width: int, *, folds: int = 0
-) -> Rounds:
-    callbacks = p.following
-    return Rounds(
-        stage="fit" if stage == "fit" else "predict",
-        starts=starts,
-        width=width,
-        epochs=p.max_iter,
-        every=p.aggregate_iters,
-        rule=p.early_stop,
-        follows=[epoch for epoch in range(p.max_iter) if callbacks.follows(epoch)],
-        stops_early=callbacks.early_stopping_rounds is not None,
-        folds=folds,
-    )
-
-
-def _stages(bound: Inputs, names: tuple[str, ...] | None) -> dict[str, Rows]:
-    """Rows to learn from, and those to measure on if there are any.
-
-    Raises:
-        DataProblem: the columns are not those that all parties have.
-    """
-    table = bound.to_learn
-    stages = {TRAIN: rows_of(table, names)}
-    if names is not None and (more := set(rows_of(table).names) - set(names)):
-        raise DataProblem(
-            f"{len(more)} columns are not in the guest's table or model: "
-            f"{', '.join(sorted(more)[:20])}; parties of HomoLR have the same columns"
-        )
-    if bound.held_out is not None:
-        stages[VALIDATE] = rows_of(bound.held_out, stages[TRAIN].names)
-    return stages
-
-
-def _watched(
-    p: HomoLogisticParams, rounds: Rounds, stages: dict[str, Rows], aim: float, *, report: Report
-) -> Watched:
-    follows = [epoch for epoch in range(rounds.epochs) if p.following.follows(epoch)]
-    prefix = "" if len(rounds.starts) == 1 else f"class_{class_name(aim)}."
-    deciding = VALIDATE if VALIDATE in stages else TRAIN
-    marks = {
-        stage: HomoLogistic.marks(labels_of(rows.label), aim)
-        for stage, rows in stages.items()
-        if follows
-    }
-    following = Following(p.following, EvalType.BINARY, deciding, prefix)
-    return Watched(frozenset(follows), stages, marks, following, report)
 
 
 def _predicted(p: HomoLogisticParams, bound: Inputs) -> Result:
