@@ -98,6 +98,7 @@ CASES = (
         "dvisits_hetero",
         "doctorco",
         {**STEEP, "learning_rate": 0.2, "max_iter": 30},
+        0.1,
         same=True,
         rows=2_000,
     ),

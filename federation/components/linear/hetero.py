@@ -9,13 +9,12 @@ from federation.channel import Channel
 from federation.components.common.cross_validation import fold_reports
 from federation.components.common.following import PREDICT, TRAIN
 from federation.components.component import Component, JobFacts, Report, Result
+from federation.components.linear.courses import receive_course, received_course
 from federation.components.linear.fitted import Fitted
 from federation.components.linear.hetero_fit import (
     GuestFit,
     HostFit,
     fit_as_arbiter,
-    receive_course,
-    received_course,
 )
 from federation.components.linear.learner import Inputs, folds_as_guest, folds_as_host, learner
 from federation.components.linear.letters import LINEAR_MESSAGES, Course

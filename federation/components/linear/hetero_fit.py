@@ -17,6 +17,7 @@ from federation.components.linear.batches import (
     whole_batches,
 )
 from federation.components.linear.convergence import LOSS_RULES
+from federation.components.linear.courses import loss_name
 from federation.components.linear.curvature import receive_batch
 from federation.components.linear.fitted import Fitted
 from federation.components.linear.learner import Inputs
@@ -376,47 +377,6 @@ async def fit_as_arbiter(
     return bound.kind((), False, (), tuple(models))
 
 
-async def receive_course(ch: Channel, stage: str) -> Course:
-    """How the guest lets the run go.
-
-    Raises:
-        DataProblem: it runs another stage than this host's inputs mean.
-    """
-    course: Course = await ch.guest.receive("course")
-    if course.stage != stage:
-        raise DataProblem(
-            f"the guest's inputs mean {course.stage} and this host's mean {stage}; "
-            "bind the same inputs at all parties"
-        )
-    return course
-
-
-async def received_course(
-    ch: Channel, p: LinearModelParams, rows: Rows, *, searching: bool = False
-) -> Course:
-    """How the guest lets a training go, once it knows how many columns this host has.
-
-    Raises:
-        DataProblem: this host has none, or its parameters or inputs do not fit the guest's.
-    """
-    if not rows.width and not searching:
-        raise DataProblem("this host's table has no feature; leave the host out of the job")
-    await ch.guest.send("width", rows.width)
-    course = await receive_course(ch, "fit")
-    if course.folds != p.cv_param.folds:
-        raise DataProblem("guest and host do not have the same cv_param; set it for all parties")
-    if course.searches != p.stepwise_param.need_stepwise:
-        raise DataProblem(
-            "guest and host do not have the same stepwise_param; set it for all parties"
-        )
-    return course
-
-
 async def _key(ch: Channel) -> PublicKey:
     key: PublicKey = ch.keyring.known(await ch.arbiter.receive("public_key"))
     return key
-
-
-def loss_name(number: int, course: Course) -> str:
-    """The metric of a model's loss, with its number where there are several."""
-    return "loss" if len(course.starts) == 1 else f"loss.{number}"

@@ -13,14 +13,12 @@ import numpy as np
 from federation.channel import Channel, Message
 from federation.components.common.following import PREDICT, TRAIN
 from federation.components.component import Component, JobFacts, Report, Result
+from federation.components.linear.courses import loss_name, receive_course, received_course
 from federation.components.linear.fitted import Fitted, Hidden
 from federation.components.linear.hetero_fit import (
     GuestFit,
     HostFit,
     OneHostOnly,
-    loss_name,
-    receive_course,
-    received_course,
 )
 from federation.components.linear.learner import Inputs, folds_as_guest, folds_as_host, learner
 from federation.components.linear.letters import (
