@@ -193,9 +193,9 @@ async def test_a_batch_that_is_too_long_is_refused(tmp_path: Path, ask: Ask) -> 
 
 async def test_a_body_that_was_read_for_its_signature_is_answered(tmp_path: Path) -> None:
     @web.middleware
-    async def checking(asked: web.Request, handler: Any) -> web.StreamResponse:
-        await keep_body(asked)
-        answer: web.StreamResponse = await handler(asked)
+    async def checking(request: web.Request, handler: Any) -> web.StreamResponse:
+        await keep_body(request)
+        answer: web.StreamResponse = await handler(request)
         return answer
 
     desk = desk_of(tmp_path, good())
