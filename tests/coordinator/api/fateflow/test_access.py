@@ -182,7 +182,9 @@ def test_users_of_a_party_start_its_jobs_and_no_others(
     live: Any, guest: Signed, lr_dsl: Any, lr_conf: Any
 ) -> None:
     body = {"job_dsl": lr_dsl, "job_runtime_conf": lr_conf}
-    assert guest.post("job/submit", body)["retcode"] == 0
+    taken = guest.post("job/submit", body)
+    assert taken["retcode"] == 0
+    live.client.wait(taken["jobId"], timeout_s=20)
     refused = Signed(live, "10000").post("job/submit", body)
     assert (refused["retcode"], refused["data"]["code"]) == (103, "not_your_party")
 

@@ -10,7 +10,10 @@ from coordinator.domain.records import Capacity
 
 @pytest.fixture
 def line(live: Any, lr_dsl: Any, lr_conf: Any) -> Iterator[list[str]]:
-    """Three jobs, of which the host has room for one."""
+    """Three jobs, of which the host has room for one; whatever ran before is over."""
+    for status in ("waiting", "running"):
+        for row in live.client.call("job/query", {"status": status})["data"]:
+            live.client.stop(row["f_job_id"])
     live.agents.lent["10000"] = Capacity(5, 5)
     live.agents.lent["9999"] = Capacity(20, 20)
     live.agents.busy.add("reader_0")
