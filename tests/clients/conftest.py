@@ -27,7 +27,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _in_background(item: pytest.Item) -> bool:
-    return "runs" in getattr(item, "fixturenames", ())
+    here = Path(__file__).parent in item.path.parents
+    return here and "runs" in getattr(item, "fixturenames", ())
 
 
 @pytest.fixture(scope="session", autouse=True)

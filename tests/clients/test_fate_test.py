@@ -91,11 +91,13 @@ NOT_ASKED = {
     # It loads what it has not deployed, looks for an imported model in a folder of the server's
     # disk, and migrates to the same parties.
     "rest": {"model load", "model bind", "model  import", "model migrate"},
-    # It gives its own SDK no conf, and has no client for these.
+    # It gives its own SDK no conf to load and bind with.
     "sdk": {"model load", "model bind", "model  import", "model migrate"},
+    # Nor the command line; and it restores a model that is there without saying that it may be
+    # replaced.
     "cli": {"model load", "model bind", "model  import", "model restore"},
 }
-"""What fate_test 1.6.1 can not have done by any server at another place, FATE's included."""
+"""What fate_test 1.6.1 asks for in vain, and why."""
 
 
 @pytest.mark.parametrize("form", ["rest", "sdk", "cli"])
