@@ -172,6 +172,9 @@ def rerun(draft: Draft, event: RerunAsked) -> None:
     retries = dict.fromkeys(chosen, draft.plan.auto_retries)
     draft.renew(chosen, retries)
     new_epoch(draft)
+    for party_id in draft.members:
+        # Who was away when the job ended may long be back: nobody told an ended job.
+        draft.set_member(party_id, away=False)
     draft.deadline_ms = draft.now_ms + LONGEST_WAIT_MS
     draft.move_job(Status.WAITING, reason=None, started_ms=None, ended_ms=None)
     ask_all(draft)

@@ -169,6 +169,8 @@ def _finished(draft: Draft) -> Changes:
 
 
 def _hear(draft: Draft, party_id: str, report: Report) -> None:
+    if isinstance(report, JobReady | SessionOpened) and draft.members[party_id].away:
+        draft.set_member(party_id, away=False)  # It speaks, so it is there.
     match report:
         case JobReady():
             if _current(draft, party_id, report.epoch, Stage.ASKED):

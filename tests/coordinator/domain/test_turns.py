@@ -197,3 +197,18 @@ async def test_a_task_that_ran_too_long_is_tried_again_and_killed_before(
     cancel = next(at for at, order in enumerate(orders) if isinstance(order, CancelTasks))
     again = [o for o in orders[cancel:] if isinstance(o, RunTask)]
     assert [(o.task.component, o.version) for o in again][:1] == [("dataio_0", 1)]
+
+
+async def test_a_party_that_was_away_when_the_job_ended_is_asked_anew(
+    jobs: Jobs, agents: Any, dsl: Json, conf: Json
+) -> None:
+    agents.idle = {"dataio_0"}
+    (job_id,) = await submit(jobs, agents, dsl, conf)
+    await jobs.on_agent_lost("10000")
+    await agents.quiet()
+    assert await status_of(jobs, job_id) == ["failed"]
+    await jobs.on_agent_up("10000", "another boot")
+    agents.idle = set()
+    assert await jobs.rerun(job_id)
+    await agents.quiet()
+    assert await status_of(jobs, job_id) == ["success"]
