@@ -86,7 +86,7 @@ def test_no_field_of_a_wrong_kind_is_a_crash(live: Any, path: str, some_job: str
         "job_id": some_job,
         "role": "guest",
         # What is granted to a party, and its keys, last beyond this test.
-        "party_id": 31_337 if path.startswith(("permission/", "key/")) else 9999,
+        "party_id": 40_404 if path.startswith(("permission/", "key/")) else 9999,
         "component_name": "hetero_lr_0",
         "metric_namespace": "train",
         "metric_name": "loss",
