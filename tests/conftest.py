@@ -8,8 +8,10 @@ import pytest
 import structlog
 from hypothesis import settings
 
-# Others may be using the machine: how long an example takes says nothing about the code.
-settings.register_profile("tripact", deadline=None)
+# Others may be using the machine: how long an example takes says nothing about the code. Examples
+# are the same for everyone; `pytest --hypothesis-profile=search` looks for others.
+settings.register_profile("tripact", deadline=None, derandomize=True)
+settings.register_profile("search", deadline=None)
 settings.load_profile("tripact")
 
 # Boxes that a terminal breaks into lines would break the names that tests look for.

@@ -169,8 +169,6 @@ def _finished(draft: Draft) -> Changes:
 
 
 def _hear(draft: Draft, party_id: str, report: Report) -> None:
-    if isinstance(report, JobReady | SessionOpened) and draft.members[party_id].away:
-        draft.set_member(party_id, away=False)  # It speaks, so it is there.
     match report:
         case JobReady():
             if _current(draft, party_id, report.epoch, Stage.ASKED):
@@ -180,7 +178,7 @@ def _hear(draft: Draft, party_id: str, report: Report) -> None:
                 _refused(draft, party_id, report)
         case SessionOpened():
             if _current(draft, party_id, report.epoch, Stage.READY):
-                draft.set_member(party_id, stage=Stage.OPENED, letters=report.letters)
+                draft.set_member(party_id, stage=Stage.OPENED, letters=report.letters, away=False)
                 _hand_out_keys(draft)
         case TaskStarted():
             task = _attempt(draft, party_id, report)
@@ -207,7 +205,8 @@ def _attempt(draft: Draft, party_id: str, report: TaskStarted | TaskEnded) -> Ta
 
 
 def _ready(draft: Draft, party_id: str, report: JobReady) -> None:
-    draft.set_member(party_id, stage=Stage.READY, offer=report.offer)
+    # It speaks, so it is there.
+    draft.set_member(party_id, stage=Stage.READY, offer=report.offer, away=False)
     for key, task in draft.tasks.items():
         resolved = report.params.get(f"{task.component}/{task.role}")
         # What has ended ran with the parameters it had then.
