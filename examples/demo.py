@@ -8,6 +8,7 @@ columns, and what left each party.
 
 import argparse
 import json
+import signal
 import sys
 import time
 from collections import defaultdict
@@ -25,6 +26,7 @@ from examples.running import Standalone, standalone
 HERE = Path(__file__).parent
 DATA = HERE / "data" / "breast"
 OWNERS = {"guest": 9999, "host": 10000}
+_LOOK_S = 0.1
 
 console = Console(highlight=False)
 
@@ -146,10 +148,20 @@ def show_next(running: Standalone, job: Submitted, *, kept: bool) -> None:
 
 
 def keep(running: Standalone) -> None:
-    """Stay until Ctrl-C, or until the coordinator ends."""
-    console.print(f"\nrunning at {running.url}; Ctrl-C stops everything")
-    if running.process is not None:
-        running.process.wait()
+    """Stay until Ctrl-C, or until the coordinator ends.
+
+    The signal is only noted: an exception out of the blue could come while something is printed,
+    and be lost there.
+    """
+    asked: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: asked.append(number))
+    try:
+        console.print(f"\nrunning at {running.url}; Ctrl-C stops everything")
+        while not asked and running.process is not None and running.process.poll() is None:
+            time.sleep(_LOOK_S)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    console.print("stopped")
 
 
 if __name__ == "__main__":
