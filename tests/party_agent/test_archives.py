@@ -126,3 +126,15 @@ def test_a_model_in_pickles_place_is_no_model(archive: Path, tmp_path: Path) -> 
     )
     with pytest.raises(Exception, match="is no model"):
         taken(changed, tmp_path / "new")
+
+
+def test_a_manifest_behind_a_password_is_refused_by_name(archive: Path) -> None:
+    content = bytearray(archive.read_bytes())
+    for signature, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        at = content.find(signature)
+        while at >= 0:
+            content[at + flags] |= 1
+            at = content.find(signature, at + 1)
+    archive.write_bytes(content)
+    with pytest.raises(BadArchive, match=r"manifest\.json"):
+        manifest_of(archive, ABOUT)
