@@ -19,10 +19,25 @@ def numbers_of(table: Table, name: str) -> Vector:
     """
     try:
         return table.numbers(name)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+    except pa.ArrowException:
         raise DataProblem(
             f"column {name} holds text; encode it as numbers or leave it out", column=name
         ) from None
+
+
+def require_columns(table: Table, names: Sequence[str]) -> None:
+    """Say no to a table without columns the model was made with.
+
+    Raises:
+        NoSuchColumn: some are absent; up to 20 are named.
+    """
+    absent = [name for name in names if name not in table.schema.columns]
+    if absent:
+        raise NoSuchColumn(
+            f"the table lacks {len(absent)} columns the model was made with: "
+            f"{', '.join(absent[:20])}",
+            columns=absent,
+        )
 
 
 def matrix_of(table: Table, names: Sequence[str]) -> Matrix:
@@ -32,13 +47,7 @@ def matrix_of(table: Table, names: Sequence[str]) -> Matrix:
         NoSuchColumn: some are absent; up to 20 are named.
         DataProblem: a column holds text.
     """
-    absent = [name for name in names if name not in table.schema.columns]
-    if absent:
-        raise NoSuchColumn(
-            f"the table lacks {len(absent)} columns the model was made with: "
-            f"{', '.join(absent[:20])}",
-            columns=absent,
-        )
+    require_columns(table, names)
     matrix = np.empty((table.rows, len(names)))
     for position, name in enumerate(names):
         matrix[:, position] = numbers_of(table, name)

@@ -17,7 +17,6 @@ from federation.components.features.params import ALL
 from federation.components.linear.rows import SAMPLE_WEIGHT
 from federation.errors import DataProblem
 from federation.tables import Table, TableKind
-from federation.tables.table import Vector
 
 
 def instances_in(data: Table | None) -> Table:
@@ -60,35 +59,6 @@ def chosen(
         )
     wanted = set(features) if ALL in places else {features[place] for place in places}
     return tuple(name for name in features if name in wanted or name in (names or ()))
-
-
-def require_columns(table: Table, names: Sequence[str]) -> None:
-    """Say no to a table without columns the model was made with.
-
-    Raises:
-        NoSuchColumn: some are absent; up to 20 are named.
-    """
-    absent = [name for name in names if name not in table.schema.columns]
-    if absent:
-        raise NoSuchColumn(
-            f"the table lacks {len(absent)} columns the model was made with: "
-            f"{', '.join(absent[:20])}",
-            columns=absent,
-        )
-
-
-def numbers_of(table: Table, name: str) -> Vector:
-    """A column as numbers, shape (rows,), NaN where missing.
-
-    Raises:
-        DataProblem: it holds text.
-    """
-    try:
-        return table.numbers(name)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-        raise DataProblem(
-            f"column {name} holds text; encode it as numbers or leave it out", column=name
-        ) from None
 
 
 def texts_of(column: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -19,14 +19,9 @@ import pyarrow.compute as pc
 from pydantic import Field
 
 from federation.channel import Channel
+from federation.components.common.columns import require_columns
 from federation.components.component import Component, JobFacts, Model, Report, Result
-from federation.components.features.columns import (
-    features_of,
-    instances_in,
-    remade,
-    require_columns,
-    texts_of,
-)
+from federation.components.features.columns import features_of, instances_in, remade, texts_of
 from federation.components.features.dense import NoSuchColumn
 from federation.components.features.params import Method, Words
 from federation.components.features.replacing import (

@@ -19,12 +19,12 @@ import pyarrow.compute as pc
 from pydantic import Field
 
 from federation.channel import Channel
+from federation.components.common.columns import require_columns
 from federation.components.component import Component, JobFacts, Model, Report, Result
 from federation.components.features.columns import (
     chosen,
     features_of,
     instances_in,
-    require_columns,
     texts_of,
     with_columns,
 )

@@ -16,8 +16,9 @@ import numpy as np
 from pydantic import Field
 
 from federation.channel import Channel
+from federation.components.common.columns import numbers_of
 from federation.components.component import Component, JobFacts, Model, Report, Result
-from federation.components.features.columns import instances_in, numbers_of, remade
+from federation.components.features.columns import instances_in, remade
 from federation.components.features.dense import NoSuchColumn
 from federation.components.linear.rows import (
     SAMPLE_WEIGHT,

@@ -23,15 +23,9 @@ import numpy as np
 from pydantic import Field, ValidationInfo, field_validator
 
 from federation.channel import Channel
+from federation.components.common.columns import numbers_of, require_columns
 from federation.components.component import Component, JobFacts, Model, Report, Result
-from federation.components.features.columns import (
-    chosen,
-    features_of,
-    instances_in,
-    numbers_of,
-    remade,
-    require_columns,
-)
+from federation.components.features.columns import chosen, features_of, instances_in, remade
 from federation.components.features.params import ALL, OR_ONE, Indexes, Names
 from federation.components.params import Params, choice
 from federation.errors import InvalidParameters, Problem

@@ -25,13 +25,9 @@ import numpy as np
 from pydantic import Field, field_validator
 
 from federation.channel import Channel
+from federation.components.common.columns import numbers_of
 from federation.components.component import Component, JobFacts, Model, Report, Result
-from federation.components.features.columns import (
-    chosen,
-    features_of,
-    instances_in,
-    numbers_of,
-)
+from federation.components.features.columns import chosen, features_of, instances_in
 from federation.components.features.params import ALL, OR_ONE, Indexes, Names
 from federation.components.params import Params, nearest
 from federation.spec.catalogue import Slot

@@ -20,14 +20,10 @@ import numpy as np
 from pydantic import Field
 
 from federation.channel import Channel
+from federation.components.common.columns import numbers_of, require_columns
 from federation.components.component import Component, JobFacts, Model, Report, Result
 from federation.components.features.binning.edges import binned, quantile_edges
-from federation.components.features.columns import (
-    features_of,
-    instances_in,
-    numbers_of,
-    require_columns,
-)
+from federation.components.features.columns import features_of, instances_in
 from federation.components.params import Params
 from federation.components.statistics.psi import shares_of, shift
 from federation.spec.catalogue import Slot

@@ -15,14 +15,9 @@ Exact: the same features as on pooled columns. Source: FATE 1.x HeteroFeatureSel
 import numpy as np
 
 from federation.channel import Channel, Message, Payload
+from federation.components.common.columns import require_columns
 from federation.components.component import Component, JobFacts, Model, Report, Result
-from federation.components.features.columns import (
-    chosen,
-    features_of,
-    instances_in,
-    require_columns,
-    with_columns,
-)
+from federation.components.features.columns import chosen, features_of, instances_in, with_columns
 from federation.components.features.selection.filters import Decision, Filters
 from federation.components.features.selection.model import Selected
 from federation.components.features.selection.params import SelectionParams

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from federation.components.common.anonymous import find_place
+from federation.components.common.columns import numbers_of
 from federation.components.component import Model
-from federation.components.features.columns import numbers_of
 from federation.components.features.selection.params import SelectionParams
 from federation.errors import DataProblem
 from federation.spec.party import HOST, Party, Role
