@@ -180,7 +180,7 @@ class Daemon:
                 await self.link.goodbye()
         except TimeoutError:
             log.debug("no time for a goodbye")
-        await self._direct.close()
+        self._direct.close()
         await self._background.stop()
         self._audit.close_all()
         self._journal.close()

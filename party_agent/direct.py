@@ -119,12 +119,12 @@ class DirectLinks:
                 return
         self._relayed(frame)
 
-    async def close(self) -> None:
-        """End every link, and listen no more."""
+    def close(self) -> None:
+        """End every link at once, and listen no more; a peer that does not read holds up nobody."""
         if self._server is not None:
             self._server.close()
         for stream in list(self._up.values()):
-            await stream.close()
+            stream.abort()
 
     # --- dialing
 
@@ -151,7 +151,7 @@ class DirectLinks:
                 try:
                     await self._prove(stream, party_id, known.key)
                 except BaseException:
-                    await stream.close()
+                    stream.abort()
                     raise
         except (OSError, TimeoutError, TripactError) as error:
             log.debug("no direct link", party_id=party_id, why=type(error).__name__)
@@ -196,7 +196,7 @@ class DirectLinks:
                 party_id = await self._checked(stream)
         except (TimeoutError, TripactError) as error:
             log.info("direct link refused", why=getattr(error, "code", "silent"))
-            await stream.close()
+            stream.abort()
             return
         finally:
             self._strangers -= 1
@@ -228,7 +228,7 @@ class DirectLinks:
         stream.limit = MAX_FRAME_BYTES
         before, self._up[party_id] = self._up.get(party_id), stream
         if before is not None:
-            await before.close()
+            before.abort()
         log.info("direct link", party_id=party_id)
         self.on_change()
         try:
@@ -245,7 +245,7 @@ class DirectLinks:
         finally:
             if self._up.get(party_id) is stream:
                 del self._up[party_id]
-            await stream.close()
+            stream.abort()
             self.on_change()
 
 

@@ -116,9 +116,18 @@ class FrameStream:
         self._closed = True
         self._fail(LinkClosed())
         await self._left.wait()
+        self.abort()
+
+    def abort(self) -> None:
+        """Close this end at once; what the socket has not taken is lost."""
+        self._closed = True
+        self._cut_off |= bool(self._unsent)
+        self._unsent.clear()
+        self._fail(LinkClosed())
         if self._end.fileno() >= 0:
             self._loop.remove_writer(self._end)
             self._end.close()
+        self._left.set()
 
     # --- what arrives
 

@@ -66,7 +66,7 @@ async def agents(*listening: bool) -> AsyncIterator[list[Agent]]:
             yield made
     finally:
         for agent in made:
-            await agent.links.close()
+            agent.links.close()
             await agent.background.stop()
 
 
@@ -111,7 +111,7 @@ async def test_a_link_that_ends_is_dialed_again_and_tasks_hear_of_both() -> None
 async def test_while_a_link_is_gone_letters_go_through_the_coordinator() -> None:
     async with agents(True, False) as (one, other):
         await linked(one, other)
-        await one.links.close()
+        one.links.close()
         await other.until(lambda: not other.links.up)
         other.links.send(other.letter(one))
         assert len(other.relayed) == 1

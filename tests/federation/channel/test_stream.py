@@ -189,6 +189,18 @@ async def test_nothing_can_be_sent_to_an_end_that_was_closed() -> None:
             await near.send(Frame(FrameKind.PING))
 
 
+async def test_an_end_whose_other_end_does_not_read_can_be_closed_at_once() -> None:
+    one, other = socket.socketpair()
+    near = await FrameStream.over(one)
+    sending = asyncio.create_task(near.send(Frame(FrameKind.CHUNK, {}, bytes(12 << 20))))
+    await asyncio.sleep(0)
+    assert near.unsent_bytes
+    near.abort()
+    with pytest.raises(LinkClosed):
+        await sending
+    other.close()
+
+
 async def test_a_large_frame_arrives_whole() -> None:
     async with stream_pair() as (near, far):
         body = np.arange(1 << 20, dtype=np.uint32).data.cast("B")
