@@ -18,7 +18,6 @@ from aiohttp import web
 from sqlalchemy import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
-from coordinator.api.dialect import mount
 from coordinator.api.fateflow import DIALECT as FATEFLOW
 from coordinator.api.inference import ROUTES as INFERENCE
 from coordinator.api.keys import (
@@ -37,6 +36,7 @@ from coordinator.api.keys import (
     TRACKING,
     TRANSFERS,
 )
+from coordinator.api.mounting import mount
 from coordinator.api.signed import signing
 from coordinator.dispatch.agents import LinkedAgents
 from coordinator.dispatch.clock import Alarm

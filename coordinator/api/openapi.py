@@ -5,10 +5,9 @@ Source: OpenAPI Specification 3.1.1; schemas are JSON Schema 2020-12.
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from coordinator.api.dialect import Dialect, Route
+from coordinator.api.dialect import JSON, Dialect, Route
 
 KINDS: Mapping[str, Mapping[str, Any]] = {
     "text": {"type": "string"},
@@ -20,7 +19,7 @@ KINDS: Mapping[str, Mapping[str, Any]] = {
 """Words that route tables use for the kinds of fields; other descriptions leave the kind open."""
 
 
-def document(dialects: "Iterable[Dialect]", version: str) -> dict[str, Any]:
+def document(dialects: Iterable[Dialect], version: str) -> dict[str, Any]:
     """The document of dialects that share a prefix."""
     dialects = tuple(dialects)
     paths: dict[str, dict[str, Any]] = {}
@@ -38,13 +37,13 @@ def document(dialects: "Iterable[Dialect]", version: str) -> dict[str, Any]:
     }
 
 
-def _operation(dialect: "Dialect", route: "Route") -> dict[str, Any]:
+def _operation(dialect: Dialect, route: Route) -> dict[str, Any]:
     answer = {"$ref": f"#/components/schemas/{dialect.name}"}
-    content: dict[str, Any] = {"application/json": {"schema": answer}}
+    content: dict[str, Any] = {JSON: {"schema": answer}}
     # Clients of files read the status first; such an answer may lack what others have.
     loose = {name: part for name, part in dialect.answer.items() if name != "required"}
-    no = {"application/json": {"schema": loose}}
-    if route.gives != "application/json":
+    no = {JSON: {"schema": loose}}
+    if route.gives != JSON:
         content[route.gives] = {}
     operation: dict[str, Any] = {
         "operationId": f"{dialect.name}_{route.path.replace('/', '_')}",

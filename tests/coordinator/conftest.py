@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from coordinator.api.dialect import mount
 from coordinator.api.fateflow import DIALECT
 from coordinator.api.inference import ROUTES as INFERENCE
 from coordinator.api.keys import (
@@ -30,6 +29,7 @@ from coordinator.api.keys import (
     TRACKING,
     TRANSFERS,
 )
+from coordinator.api.mounting import mount
 from coordinator.api.signed import signing
 from coordinator.client import FlowClient
 from coordinator.domain.access import Apps, OwnRows, PublicKeys

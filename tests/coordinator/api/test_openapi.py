@@ -9,8 +9,9 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from coordinator.api.dialect import Dialect, Route, mount
+from coordinator.api.dialect import Dialect, Route
 from coordinator.api.fateflow import DIALECT
+from coordinator.api.mounting import mount
 from coordinator.api.openapi import document
 
 
