@@ -25,15 +25,18 @@ class Signer:
         app_key, secret = os.environ.get(APP_KEY, ""), os.environ.get(SECRET_KEY, "")
         return cls(app_key, secret) if app_key and secret else None
 
-    def headers(self, path: str, body: bytes) -> Mapping[str, str]:
+    def headers(
+        self, path: str, body: bytes, form: Mapping[str, str] | None = None
+    ) -> Mapping[str, str]:
         """Headers for one request.
 
         Args:
             path: path and query as on the wire.
             body: the JSON body; empty for any other.
+            form: text fields of a multipart body.
         """
         now_ms = time.time_ns() // 1_000_000
         bare = Stamp(str(now_ms), str(uuid.uuid4()), self.app_key, "")
-        signature = signature_of(self.secret_key, bare, path, body)
+        signature = signature_of(self.secret_key, bare, path, body, form)
         values = (bare.timestamp, bare.nonce, bare.app_key, signature)
         return dict(zip(HEADERS, values, strict=True))

@@ -86,10 +86,11 @@ class Transport:
         self, path: str, fields: Mapping[str, Any], file: Path, progress: Progress | None
     ) -> dict[str, Any]:
         boundary = secrets.token_hex(16)
+        form = {name: str(value) for name, value in fields.items()}
         texts = "".join(
             f"--{boundary}\r\n"
             f'Content-Disposition: form-data; name="{_quoted(name)}"\r\n\r\n{value}\r\n'
-            for name, value in fields.items()
+            for name, value in form.items()
         )
         opening = (
             f"{texts}--{boundary}\r\n"
@@ -106,7 +107,7 @@ class Transport:
             body = _blocks(opening, source, size, closing, progress)
             # Who refuses a table does not read it first: the answer may be there all the same.
             with suppress(BrokenPipeError, ConnectionResetError):
-                self._send(connection, path, body, headers)
+                self._send(connection, path, body, headers, form)
             return self._answer(connection.getresponse())
 
     def download(self, path: str, body: Mapping[str, Any], target: Path) -> dict[str, Any] | None:
@@ -164,12 +165,13 @@ class Transport:
         path: str,
         body: bytes | Iterator[bytes],
         headers: Mapping[str, str],
+        form: Mapping[str, str] | None = None,
     ) -> None:
         signed: Mapping[str, str] = {}
         if self._signer is not None:
-            # As FATE's: the body of an upload is not signed.
+            # As FATE's: the file of an upload is not signed.
             said = body if isinstance(body, bytes) else b""
-            signed = self._signer.headers(f"{self._base}{path}", said)
+            signed = self._signer.headers(f"{self._base}{path}", said, form)
         connection.request("POST", f"{self._base}{path}", body, {**headers, **signed})
 
     def _answer(self, response: http.client.HTTPResponse) -> dict[str, Any]:

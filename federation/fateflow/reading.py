@@ -19,6 +19,7 @@ from federation.spec.documents import parse_json
 
 MOST_JSON_BYTES = 16 * 1024 * 1024
 MOST_FIELD_BYTES = 1024 * 1024
+MOST_FIELDS = 100
 MOST_NUMBER = 2**53 - 1
 """The largest whole number that every reader of JSON understands the same (RFC 8259, section 6)."""
 BLOCK_BYTES = 256 * 1024
@@ -154,6 +155,17 @@ class UploadForm:
     content: AsyncIterator[bytes] | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """A multipart body: its text fields, and the file after them."""
+
+    fields: dict[str, str]
+    file: BodyPartReader | None
+
+
+_FORM: web.RequestKey[_Form] = web.RequestKey("tripact form", _Form)
+
+
 async def read_upload(request: web.Request) -> UploadForm:
     """The parameters and the file of an upload.
 
@@ -169,18 +181,21 @@ async def read_upload(request: web.Request) -> UploadForm:
     if not request.content_type.startswith("multipart/"):
         parameters |= await read_body(request, strict=True)
         return UploadForm(parameters, str(parameters.get("file", "")), None)
-    try:
-        reader = await request.multipart()
-        while (part := await reader.next()) is not None:
-            if not isinstance(part, BodyPartReader):
-                raise BadRequest("a part of the form holds parts itself")
-            if part.filename is not None:
-                filename = part.filename or str(parameters.get("file", ""))
-                return UploadForm(parameters, filename, _blocks(part))
-            parameters[part.name or ""] = (await _field(part)).decode(errors="replace")
-    except BROKEN_FORM as error:
-        raise BadRequest(f"the multipart body is broken: {error}") from error
-    raise BadRequest("the form has no part `file` with a filename")
+    form = await _open_form(request)
+    if form.file is None:
+        raise BadRequest("the form has no part `file` with a filename")
+    parameters |= form.fields
+    filename = form.file.filename or str(parameters.get("file", ""))
+    return UploadForm(parameters, filename, _blocks(form.file))
+
+
+async def form_fields(request: web.Request) -> dict[str, str]:
+    """The text fields of a multipart body that stand before its file; `read_upload` may follow.
+
+    Raises:
+        BadRequest: the body is broken.
+    """
+    return (await _open_form(request)).fields
 
 
 def query_parameters(query: str) -> dict[str, Any]:
@@ -206,6 +221,27 @@ async def keep_body(request: web.Request) -> bytes:
     """
     body = request[_BODY] = await _read_at_most(request, MOST_JSON_BYTES)
     return body
+
+
+async def _open_form(request: web.Request) -> _Form:
+    """A multipart body read up to its file, once."""
+    if _FORM in request:
+        return request[_FORM]
+    fields: dict[str, str] = {}
+    try:
+        reader = await request.multipart()
+        while (part := await reader.next()) is not None:
+            if not isinstance(part, BodyPartReader):
+                raise BadRequest("a part of the form holds parts itself")
+            if part.filename is not None:
+                break
+            if len(fields) == MOST_FIELDS:
+                raise BadRequest(f"the form has more than {MOST_FIELDS} fields")
+            fields[part.name or ""] = (await _field(part)).decode(errors="replace")
+    except BROKEN_FORM as error:
+        raise BadRequest(f"the multipart body is broken: {error}") from error
+    form = request[_FORM] = _Form(fields, part)
+    return form
 
 
 async def _read_at_most(request: web.Request, limit: int) -> bytes:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from aiohttp import web
 
 from federation.errors import NotAuthenticated
-from federation.fateflow.reading import keep_body
+from federation.fateflow.reading import form_fields, keep_body
 from federation.fateflow.stamp import HEADERS, Stamp, signature_of
 
 WINDOW_MS = 60_000
@@ -56,8 +56,9 @@ class Signatures:
         now_ms = self._clock()
         self._check_time(stamp, now_ms)
         multipart = request.content_type.startswith("multipart/")
+        fields = await form_fields(request) if multipart else {}
         body = b"" if multipart else await keep_body(request)
-        expected = signature_of(secret or "", stamp, request.raw_path, body)
+        expected = signature_of(secret or "", stamp, request.raw_path, body, fields)
         if not hmac.compare_digest(expected.encode(), stamp.signature.encode()) or secret is None:
             raise NotAuthenticated("no app signed this request: APP_KEY or SIGNATURE is wrong")
         self._take((stamp.app_key, stamp.nonce), now_ms)

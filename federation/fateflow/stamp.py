@@ -4,8 +4,9 @@ r"""FATE's signed requests: who asks, shown by an HMAC over what is asked.
     SIGNATURE = base64(HMAC-SHA1(secret, message))
 
 `body` is the JSON body as it was sent, `form` the fields sorted and percent-encoded; either is
-empty where there is none, and the body of an upload (multipart) is not signed. TIMESTAMP is in
-epoch milliseconds and may differ from our clock by a minute; a nonce is taken once in that time.
+empty where there is none. Of a multipart body its text fields are the form; its file is not signed,
+so that who sits on the way could change a file that is sent without TLS. TIMESTAMP is in epoch
+milliseconds and may differ from our clock by a minute; a nonce is taken once in that time.
 HMAC-SHA1 is what FATE's clients compute; the collisions known of SHA-1 do not break an HMAC.
 Source: fate-client 1.11.3, flow_sdk/client/base.py.
 """
@@ -41,7 +42,7 @@ def signature_of(
     Args:
         path: path and query as on the wire.
         body: the JSON body as it was sent.
-        form: fields of a url-encoded form.
+        form: text fields of a form.
     """
     fields = urlencode(sorted((form or {}).items()), quote_via=quote, safe="-._~")
     said = (stamp.timestamp, stamp.nonce, stamp.app_key, path)

@@ -123,6 +123,50 @@ def test_a_signing_flow_works_for_its_party_and_at_its_gateway(
     assert own.refused("job", "stop", "-j", job)
 
 
+def scaling(party_id: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A job of one party that leaves a model."""
+    dsl = {
+        "reader_0": {"module": "Reader", "output": {"data": ["data"]}},
+        "data_transform_0": {
+            "module": "DataTransform",
+            "input": {"data": {"data": ["reader_0.data"]}},
+            "output": {"data": ["data"], "model": ["model"]},
+        },
+    }
+    reads = {"reader_0": {"table": {"namespace": "experiment", "name": "own"}}}
+    conf = {
+        "dsl_version": 2,
+        "initiator": {"role": "guest", "party_id": party_id},
+        "role": {"guest": [party_id]},
+        "component_parameters": {"role": {"guest": {"0": reads}}},
+    }
+    return {"components": dsl}, conf
+
+
+def test_a_signed_archive_is_exported_and_imported_by_its_party_alone(
+    apps: Apps, tmp_path: Path
+) -> None:
+    flow, client = apps.of_party(PARTY, "archives")
+    named = {"namespace": "experiment", "name": "own", "party_id": int(PARTY)}
+    job = client.upload(BREAST / "guest.csv", **named, drop=True)
+    assert client.wait(job, timeout_s=WAIT_S) == "success"
+    job = client.submit(*scaling(int(PARTY)))
+    assert client.wait(job, timeout_s=WAIT_S) == "success"
+    share = {"model_id": job.model_id, "model_version": job.model_version}
+    share |= {"role": "guest", "party_id": int(PARTY)}
+    conf = flow.document("export.json", {**share, "output_path": str(tmp_path)})
+    archive = Path(flow.done("model", "export", "-c", conf)["file"])
+    back = {**share, "file": str(archive)}
+    assert flow("model", "import", "-c", flow.document("again.json", back))["retcode"] == 409
+    forced = flow.document("forced.json", {**back, "force_update": True})
+    said = flow.done("model", "import", "-c", forced)
+    assert said["data"]["model_version"] == job.model_version
+    client.send_checked("model/import", {**share, "force_update": 1}, archive)
+    stranger, _ = apps.of_party(OTHER, "archives_of_another")
+    no = stranger.refused("model", "import", "-c", stranger.document("theirs.json", back))
+    assert f"you ask for party {OTHER}" in no
+
+
 def test_flow_cares_for_tables_and_privileges(apps: Apps, tmp_path: Path) -> None:
     flow, _ = apps.of_party(PARTY, "care")
     file = {"engine": "PATH", "address": {"path": str(BREAST / "host.csv")}, "party_id": 9999}
