@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from federation.errors import BadRequest, Conflict
+from federation.errors import BadRequest, Conflict, ModelNotFound
 from party_agent.models import ModelName, Models
 
 FORMAT = "tripact model archive"
@@ -38,14 +38,14 @@ class BadArchive(BadRequest):
 
 
 class ModelExists(Conflict):
-    """A seat's share of a model version is there already."""
+    """A seat's share of a model version is there already, and is another one."""
 
     code = "model_exists"
 
     def __init__(self, model_version: str, component: str) -> None:
         super().__init__(
-            f"{component} of model version {model_version} is here already; set force_update to "
-            "replace it",
+            f"another {component} of model version {model_version} is here already; set "
+            "force_update to replace it",
             model_version=model_version,
             component=component,
         )
@@ -135,21 +135,29 @@ def manifest_of(path: Path, expected: Mapping[str, str]) -> dict[str, Any]:
 def unpack(path: Path, models: Models, manifest: Mapping[str, Any], *, force: bool) -> None:
     """Take the models of an archive in; all of them, or none.
 
+    A model that is here to the bit is no hindrance.
+
     Raises:
         BadArchive: a file is missing, too large, altered, or no model.
-        ModelExists: one is here already, and `force` is not set.
+        ModelExists: another one is here already, and `force` is not set.
     """
     found = [(_part_of(entry, manifest), entry) for entry in _entries(manifest)]
-    if not force:
-        for part, _ in found:
-            if models.find(part.name) is not None:
-                raise ModelExists(part.name.model_version, part.name.component)
     with zipfile.ZipFile(path) as file:
         contents = [_content(file, entry) for _, entry in found]
     for (part, _), content in zip(found, contents, strict=True):
         models.check(part.name, content)
+        if not force and _is_another(models, part.name, content):
+            raise ModelExists(part.name.model_version, part.name.component)
     for (part, _), content in zip(found, contents, strict=True):
         models.take_in(part.name, content)
+
+
+def _is_another(models: Models, name: ModelName, content: bytes) -> bool:
+    """Whether a model of that name is here, and not of these bytes."""
+    try:
+        return models.file_of(name).read_bytes() != content
+    except ModelNotFound:
+        return False
 
 
 def _entries(manifest: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -6,28 +6,29 @@ part) travel with it, so that a coordinator that never ran the training can pred
 Source: FATE-Flow 1.4 and later, model export, import, migrate, store and restore.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
+from coordinator.domain.access import check_own
 from coordinator.domain.deployment import Models, Trained, job_of
 from coordinator.domain.inheritance import model_origin
+from coordinator.domain.manifest import documents_of, parts_of
 from coordinator.domain.migration import Migrated, Migration, conf_with, ids_of, renamed_seats
 from coordinator.domain.ports import Agents, Clock, Store, Tx
 from coordinator.domain.records import Deployment, ModelSeat, OutputModel, Training
 from coordinator.domain.share import Share, Wanted, expected_of
 from federation.errors import (
     BadRequest,
+    CallFailed,
     Conflict,
-    InvalidInput,
     ModelNotFound,
     TripactError,
 )
-from federation.spec.documents import JsonObject
 from federation.spec.ids import model_id, party_model_id
 from federation.spec.job import read_job
 from federation.spec.party import Party
-from federation.spec.predict import check_deployed
 
 IMPORTED, MIGRATED = "imported", "migrated"
 
@@ -37,20 +38,11 @@ class ModelIsThere(Conflict):
 
     code = "model_is_there"
 
-    def __init__(self, seat: Party, model_version: str) -> None:
+    def __init__(self, seat: Party, model_version: str, what: str = "model") -> None:
         super().__init__(
-            f"{seat} has model version {model_version} already; set force_update to replace it",
+            f"{seat} has {what} version {model_version} already; set force_update to replace it",
             model_version=model_version,
         )
-
-
-class BadManifest(BadRequest):
-    """An archive's documents are no training."""
-
-    code = "bad_manifest"
-
-    def __init__(self, why: str) -> None:
-        super().__init__(f"the archive's documents can not be taken: {why}", why=why)
 
 
 class Transfers:
@@ -113,24 +105,36 @@ class Transfers:
             ModelIsThere: the seat has it, and `force` is not set.
             BadManifest, CallFailed: it is no archive of that share.
         """
-        await self._check_new(wanted, force=force)
         party_id = wanted.seat.party_id
+        check_own(party_id)
+        if not force and await self._held(wanted):
+            raise ModelIsThere(wanted.seat, wanted.model_version)
         await self._agents.ensure(party_id)
         expected = expected_of(wanted.seat, wanted.model_id, wanted.model_version)
         args = {"expected": expected, "force": force}
-        told = await self._agents.send_stream(party_id, "import_model", args, source)
+        with _other_model(wanted):
+            told = await self._agents.send_stream(party_id, "import_model", args, source)
         await self._keep(wanted, told)
 
     async def restore(self, wanted: Wanted, *, sha256: str = "", force: bool = False) -> str:
-        """Have the party take in what `store` kept there; its digest. Errors as of `take`."""
-        await self._check_new(wanted, force=force)
+        """Have the party take in what `store` kept there; its digest.
+
+        What the party has to the bit stays as it is, and as it was known.
+
+        Raises:
+            ModelIsThere: the seat has something else of that version, and `force` is not set.
+            BadManifest, CallFailed: it is no archive of that share.
+        """
         party_id = wanted.seat.party_id
         await self._agents.ensure(party_id)
         name = f"{party_model_id(wanted.seat, wanted.model_id)}#{wanted.model_version}"
         expected = expected_of(wanted.seat, wanted.model_id, wanted.model_version)
         args = {"archive": name, "expected": expected, "sha256": sha256, "force": force}
-        told = await self._agents.call(party_id, "restore_model", args, timeout_s=300)
-        await self._keep(wanted, told)
+        with _other_model(wanted):
+            told = await self._agents.call(party_id, "restore_model", args, timeout_s=300)
+        stored = parts_of(wanted, told["manifest"])
+        if _digests(stored) != _digests(await self._held(wanted)):
+            await self._keep(wanted, told)
         return str(told["sha256"])
 
     async def convert(self, share: Share, framework: str) -> dict[str, list[str]]:
@@ -233,38 +237,24 @@ class Transfers:
 
     # --- inside ----------------------------------------------------------------------------------
 
-    async def _check_new(self, wanted: Wanted, *, force: bool) -> None:
+    async def _held(self, wanted: Wanted) -> tuple[OutputModel, ...]:
+        """What a seat has of a version, under its own party's id."""
         try:
             share = await self.share(wanted)
         except ModelNotFound:
-            return
-        if share.holder == wanted.seat.party_id and not force:
-            raise ModelIsThere(wanted.seat, wanted.model_version)
+            return ()
+        return share.parts if share.holder == wanted.seat.party_id else ()
 
     async def _keep(self, wanted: Wanted, told: Mapping[str, Any]) -> None:
         """Know a version from what its archive says."""
         manifest = told["manifest"]
-        training, deployment = _documents(wanted, manifest, self._clock())
-        parts = [
-            OutputModel(
-                job_id=training.model_version,
-                component=str(entry["component"]),
-                role=wanted.seat.role,
-                party_id=wanted.seat.party_id,
-                model_id=str(entry["model_id"]),
-                model_version=str(entry["model_version"]),
-                output=str(entry["output"]),
-                digest=str(entry["sha256"]),
-                size_bytes=int(entry["size_bytes"]),
-            )
-            for entry in manifest["components"]
-        ]
+        training, deployment = documents_of(wanted, manifest, self._clock())
         async with self._store.begin() as tx:
             await _add_once(tx, training, deployment)
         await self._note(
             wanted.model_version,
             wanted.seat,
-            parts,
+            parts_of(wanted, manifest),
             wanted.seat.party_id,
             IMPORTED,
             str(told["sha256"]),
@@ -288,6 +278,17 @@ class Transfers:
             )
 
 
+@contextmanager
+def _other_model(wanted: Wanted) -> Iterator[None]:
+    """Say in our words that a party has another model of that version."""
+    try:
+        yield
+    except CallFailed as error:
+        if error.facts.get("agent_code") != "model_exists":
+            raise
+        raise ModelIsThere(wanted.seat, wanted.model_version, "another model of") from error
+
+
 async def _parts(view: Tx, model: Trained, seat: Party) -> list[OutputModel]:
     """Models of a seat: its training's, those that took over from earlier ones, checkpoints."""
     train, found = model.train, dict[str, OutputModel]()
@@ -301,6 +302,10 @@ async def _parts(view: Tx, model: Trained, seat: Party) -> list[OutputModel]:
             if _is_of(part, seat):
                 found[part.component] = part
     return list(found.values())
+
+
+def _digests(parts: Sequence[OutputModel]) -> dict[str, str]:
+    return {part.component: part.digest for part in parts}
 
 
 def _is_of(part: OutputModel, seat: Party) -> bool:
@@ -332,44 +337,6 @@ async def _add_once(tx: Tx, training: Training, deployment: Deployment | None) -
             await tx.models.deploy(deployment)
         elif (there.train_version, there.dsl) != (version, deployment.dsl):
             raise Conflict(f"model version {there.model_version} is deployed otherwise here")
-
-
-def _documents(
-    wanted: Wanted, manifest: Mapping[str, Any], now_ms: int
-) -> tuple[Training, Deployment | None]:
-    """The training and the deployed version of an archive.
-
-    Raises:
-        BadManifest: they do not make sense.
-    """
-    try:
-        said, deployed = manifest["train"], manifest.get("deployed")
-        training = Training(
-            wanted.model_id,
-            str(said["model_version"]),
-            dict(said["dsl"]),
-            dict(said["conf"]),
-            int(said["created_ms"]),
-            int(said["ended_ms"]),
-            str(said.get("description", "")),
-        )
-        job = job_of(training)
-        if wanted.seat not in job.seats:
-            raise BadManifest(f"{wanted.seat} took no part in it")
-        if deployed is None:
-            if training.model_version != wanted.model_version:
-                raise BadManifest("they are of another version")
-            return training, None
-        dsl = cast(JsonObject, dict(deployed["dsl"]))
-        check_deployed(dsl, cast(JsonObject, dict(training.dsl)))
-    except (KeyError, TypeError, ValueError):
-        raise BadManifest("parts of them are missing") from None
-    except InvalidInput as error:
-        raise BadManifest(error.message) from None
-    deployment = Deployment(
-        wanted.model_id, wanted.model_version, training.model_version, dsl, now_ms
-    )
-    return training, deployment
 
 
 def _checkpoint_args(share: Share, component: str) -> dict[str, Any]:

@@ -85,7 +85,7 @@ DONE_BY = {
         *("tag model", "tag list", "model query", "model deploy", "model conf", "model dsl"),
         "clean/queue",
     ),
-    "cli": ("job data view", "clean job", "clean queue", "model store"),
+    "cli": ("job data view", "clean job", "clean queue", "model store", "model restore"),
 }
 NOT_ASKED = {
     # It loads what it has not deployed, looks for an imported model in a folder of the server's
@@ -93,9 +93,8 @@ NOT_ASKED = {
     "rest": {"model load", "model bind", "model  import", "model migrate"},
     # It gives its own SDK no conf to load and bind with.
     "sdk": {"model load", "model bind", "model  import", "model migrate"},
-    # Nor the command line; and it restores a model that is there without saying that it may be
-    # replaced.
-    "cli": {"model load", "model bind", "model  import", "model restore"},
+    # Nor the command line.
+    "cli": {"model load", "model bind", "model  import"},
 }
 """What fate_test 1.6.1 asks for in vain, and why."""
 

@@ -82,11 +82,15 @@ def test_the_archive_of_an_unknown_model_is_a_printed_no(
     assert not list(tmp_path.iterdir())
 
 
-def test_a_model_is_stored_and_restored(flow: Flow, deployed: Trained) -> None:
+def test_a_model_is_stored_and_restored_where_it_is_still_there(
+    flow: Flow, deployed: Trained
+) -> None:
     conf = flow.document("store.json", at_guest(deployed, file="unused"))
     said = flow.done("model", "export", "-c", conf, "--to-database")
     assert said["jobId"]
-    assert "already" in flow.refused("model", "import", "-c", conf, "--from-database")
+    back = flow.done("model", "import", "-c", conf, "--from-database")
+    assert back["data"]["model_version"] == deployed.model_version
+    assert back["data"]["sha256"] == said["data"]["sha256"]
 
 
 def test_a_model_is_migrated_to_other_parties_under_a_version_of_its_own(

@@ -51,11 +51,19 @@ def test_converted_files_travel_along(archive: Path) -> None:
         assert "converted/lr_0/model.json" in file.namelist()
 
 
-def test_a_model_that_is_there_is_replaced_only_by_force(archive: Path, tmp_path: Path) -> None:
-    taken(archive, tmp_path / "new")
-    with pytest.raises(ModelExists):
+def test_another_model_of_a_name_is_replaced_only_by_force(archive: Path, tmp_path: Path) -> None:
+    models = Models(tmp_path / "new")
+    models.save(NAMES[1], Model("HeteroLR", {}, {"n": 7}, {"weights": np.zeros(2)}))
+    with pytest.raises(ModelExists, match="another lr_0 of model version v"):
         taken(archive, tmp_path / "new")
-    taken(archive, tmp_path / "new", force=True)
+    assert (models.find(NAMES[0]), models.get(NAMES[1]).param["n"]) == (None, 7)
+    assert taken(archive, tmp_path / "new", force=True).get(NAMES[1]).param["n"] == 1
+
+
+def test_models_that_are_there_to_the_bit_are_taken_in_again(archive: Path, tmp_path: Path) -> None:
+    for _ in range(2):
+        models = taken(archive, tmp_path / "new")
+    assert models.get(NAMES[1]).param["n"] == 1
 
 
 @pytest.mark.parametrize("field", sorted(ABOUT))

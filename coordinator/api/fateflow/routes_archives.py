@@ -50,9 +50,7 @@ async def take(request: web.Request) -> web.Response:
     force = flag_of(form.parameters, "force_update", default=False)
     try:
         await request.app[TRANSFERS].take(wanted, form.content, force=force)
-    except (Conflict, CallFailed) as error:
-        if isinstance(error, CallFailed) and error.facts.get("agent_code") != "model_exists":
-            raise
+    except Conflict as error:
         return http_no(HTTP_CONFLICT, error.message)
     return reply(_told(wanted), job_id=wanted.model_version)
 

@@ -147,7 +147,7 @@ class ScriptedAgents:
         lent: what parties lend to jobs, where it is not more than anybody asks for.
         idle, hanging: components that never start, or never end.
         refusing: why a party refuses every job.
-        answers: what a call of a method answers.
+        answers: what a call of a method answers, or raises.
     """
 
     def __init__(self, store: SqlStore) -> None:
@@ -184,7 +184,10 @@ class ScriptedAgents:
         self, party_id: str, method: str, args: Mapping[str, Any], *, timeout_s: float = 30.0
     ) -> Any:
         self.asked.append((party_id, method, args))
-        return self.answers.get(method)
+        answer = self.answers.get(method)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
     async def send_stream(
         self, party_id: str, method: str, args: Mapping[str, Any], chunks: AsyncIterator[bytes]

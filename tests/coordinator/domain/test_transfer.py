@@ -1,17 +1,19 @@
 """Models that come and go, as the coordinator sees it: documents, seats, and who is asked."""
 
 import copy
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
 from coordinator.domain.deployment import Models
 from coordinator.domain.jobs import Jobs
+from coordinator.domain.manifest import BadManifest
 from coordinator.domain.migration import Migration, NothingToMigrate
 from coordinator.domain.share import Wanted
-from coordinator.domain.transfer import BadManifest, ModelIsThere, Transfers
+from coordinator.domain.transfer import ModelIsThere, Transfers
 from coordinator.store import SqlStore
-from federation.errors import BadRequest, Conflict, ModelNotFound
+from federation.errors import BadRequest, CallFailed, Conflict, ModelNotFound
 from federation.spec.orders import RunTask
 from federation.spec.party import ARBITER, GUEST, HOST, Party
 
@@ -80,13 +82,47 @@ async def test_a_seat_that_has_nothing_of_a_version_has_no_share(
         await transfers.share(stranger)
 
 
-async def test_what_is_there_is_taken_in_only_by_force(
+async def bytes_of(*blocks: bytes) -> AsyncIterator[bytes]:
+    for block in blocks:
+        yield block
+
+
+async def test_an_archive_of_what_is_there_is_taken_only_by_force(
     transfers: Transfers, agents: Any, wanted: Wanted
 ) -> None:
     agents.asked.clear()
     with pytest.raises(ModelIsThere):
-        await transfers.restore(wanted)
+        await transfers.take(wanted, bytes_of(b"zip"))
     assert agents.asked == []
+
+
+async def test_what_is_stored_and_there_is_restored_and_known_as_before(
+    transfers: Transfers, models: Models, agents: Any, wanted: Wanted
+) -> None:
+    share = await transfers.share(wanted)
+    entries = [
+        {**entry, "sha256": part.digest, "size_bytes": part.size_bytes}
+        for entry, part in zip(share.args()["parts"], share.parts, strict=True)
+    ]
+    agents.answers["restore_model"] = {
+        "manifest": {**share.about(), "components": entries},
+        "sha256": "s",
+    }
+    assert await transfers.restore(wanted) == "s"
+    found = await models.get(wanted.model_id, wanted.model_version)
+    assert await transfers.origins(found) == []
+    assert await transfers.share(wanted) == share
+
+
+async def test_another_model_of_a_version_is_refused_with_what_to_do(
+    transfers: Transfers, agents: Any, wanted: Wanted
+) -> None:
+    agents.answers["restore_model"] = CallFailed("9999", "restore_model", "model_exists", "no")
+    with pytest.raises(ModelIsThere, match=r"another model of version .* set force_update"):
+        await transfers.restore(wanted)
+    agents.answers["restore_model"] = CallFailed("9999", "restore_model", "bad_archive", "no")
+    with pytest.raises(CallFailed, match="says no to restore_model"):
+        await transfers.restore(wanted)
 
 
 async def test_an_imported_version_is_known_and_predicts_with_the_imported_models(
