@@ -103,7 +103,7 @@ def in_turns(
         ours: gives microseconds per item.
         peers: for each name its library, scheme and operation.
         goals: for each name how many times faster ours should be.
-        limits: what to print beside, in microseconds.
+        limits: what the machine allows, in microseconds.
     """
     samples: dict[str, list[float]] = {"ours": []}
     ours()
@@ -118,8 +118,8 @@ def in_turns(
             for name, (ask, operation) in running.items():
                 samples.setdefault(name, []).append(ask(operation) * 1e6)
     medians = {name: statistics.median(values) for name, values in samples.items()}
-    beside = {name: round(medians[name], 3) for name in running} | limits
-    figures = [Figure.of(what, "us", samples["ours"], goal="", **beside)]
+    theirs = {name: round(medians[name], 3) for name in running}
+    figures = [Figure.of(what, "us", samples["ours"], goal="", **theirs).within(**limits)]
     for name in running:
         ratios = [b / a for a, b in zip(samples["ours"], samples[name], strict=True)]
         goal = f"at least {goals[name]:g}" if name in goals else ""

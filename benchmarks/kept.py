@@ -49,19 +49,21 @@ def publish(reports: Sequence[Report]) -> None:
 def table(reports: Iterable[Report]) -> str:
     """One line for each figure, in Markdown."""
     lines = [
-        "| benchmark | what | ours (median, range, runs) | beside | goal | machine and date |",
-        "|---|---|---|---|---|---|",
+        "| benchmark | what | ours (median, range, runs) | peer | limit | goal | machine, date |",
+        "|---|---|---|---|---|---|---|",
     ]
     for report in reports:
         machine = report["machine"]
         where = f"{machine['cores']} x {machine['cpu'] or machine['machine']}, {report['date']}"
         for figure in report["figures"]:
-            spread = f"{figure['low']:.4g} to {figure['high']:.4g}, {figure['runs']}"
+            ours = figure["ours"]
+            spread = f"{ours['low']:.4g} to {ours['high']:.4g}, {ours['runs']}"
             cells = (
                 f"`{report['command']}`",
                 figure["what"],
-                f"{figure['median']:.4g} {figure['unit']} ({spread})",
-                ", ".join(f"{name} {value:g}" for name, value in figure["beside"].items()),
+                f"{ours['median']:.4g} {figure['unit']} ({spread})",
+                ", ".join(f"{name} {value:g}" for name, value in figure["peer"].items()),
+                ", ".join(f"{name} {value:g}" for name, value in figure["limit"].items()),
                 figure["goal"],
                 where,
             )
@@ -92,17 +94,18 @@ def bars(reports: Iterable[Report]) -> list[Bar]:
         _bar(figure)
         for report in reports
         for figure in report["figures"]
-        if figure["unit"] == "x" and figure["low"] > 0
+        if figure["unit"] == "x" and figure["ours"]["low"] > 0
     ]
 
 
 def _bar(figure: Mapping[str, Any]) -> Bar:
     found = re.search(r"(at least|at most) ([\d.]+)", figure["goal"])
     goal = float(found[2]) if found else None
+    ours = figure["ours"]
     met = None
     if found is not None and goal is not None:
-        met = figure["median"] >= goal if found[1] == "at least" else figure["median"] <= goal
-    return Bar(figure["what"], figure["median"], figure["low"], figure["high"], goal, met)
+        met = ours["median"] >= goal if found[1] == "at least" else ours["median"] <= goal
+    return Bar(figure["what"], ours["median"], ours["low"], ours["high"], goal, met)
 
 
 def drawn(ratios: Sequence[Bar]) -> str:

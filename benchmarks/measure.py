@@ -3,8 +3,8 @@
 import os
 import platform
 import statistics
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
@@ -18,6 +18,8 @@ class Figure:
         unit: of all numbers here.
         median: of `runs` measurements.
         goal: what it should not exceed (or reach), as a sentence.
+        peer: what others took for the same, measured in turns with ours.
+        limit: what the machine allows, as far as it was measured.
     """
 
     what: str
@@ -27,28 +29,44 @@ class Figure:
     high: float
     runs: int
     goal: str = ""
-    beside: dict[str, float] = field(default_factory=dict)
+    peer: Mapping[str, float] = field(default_factory=dict)
+    limit: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
     def of(
-        cls, what: str, unit: str, samples: Sequence[float], *, goal: str = "", **beside: float
+        cls, what: str, unit: str, samples: Sequence[float], *, goal: str = "", **peer: float
     ) -> "Figure":
-        """The figure of some samples; `beside` are numbers to compare with, in the same unit."""
-        return cls(
-            what,
-            unit,
-            statistics.median(samples),
-            min(samples),
-            max(samples),
-            len(samples),
-            goal,
-            beside,
-        )
+        """The figure of some samples; `peer` are medians of others, in the same unit."""
+        least, most = min(samples), max(samples)
+        return cls(what, unit, statistics.median(samples), least, most, len(samples), goal, peer)
+
+    def within(self, **limit: float) -> "Figure":
+        """The same, with what the machine allows, in the same unit."""
+        return replace(self, limit=limit)
+
+    def as_dict(self) -> dict[str, Any]:
+        """As plain JSON; `ratio` is our median over each peer's and each limit."""
+        others = {**self.peer, **self.limit}
+        return {
+            "what": self.what,
+            "unit": self.unit,
+            "ours": {
+                "median": self.median,
+                "low": self.low,
+                "high": self.high,
+                "runs": self.runs,
+            },
+            "peer": dict(self.peer),
+            "ratio": {name: round(self.median / value, 4) for name, value in others.items()},
+            "limit": dict(self.limit),
+            "goal": self.goal,
+        }
 
     def __str__(self) -> str:
         """One line for people."""
         goal = f"  (goal: {self.goal})" if self.goal else ""
-        beside = "".join(f"  {name}: {value:g} {self.unit}" for name, value in self.beside.items())
+        others = (*self.peer.items(), *((f"limit {name}", at) for name, at in self.limit.items()))
+        beside = "".join(f"  {name}: {value:g} {self.unit}" for name, value in others)
         return (
             f"{self.what}: median {self.median:.4g} {self.unit}"
             f" [{self.low:.4g} .. {self.high:.4g}] of {self.runs}{beside}{goal}"
@@ -94,7 +112,7 @@ def as_dict(
         "command": f"run {benchmark.name}" + (f" --size {size}" if size else ""),
         "date": date.today().isoformat(),
         "machine": machine(),
-        "figures": [asdict(figure) for figure in figures],
+        "figures": [figure.as_dict() for figure in figures],
     }
 
 

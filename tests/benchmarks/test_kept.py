@@ -10,7 +10,7 @@ from benchmarks import kept
 from benchmarks.measure import Benchmark, Figure, as_dict
 
 FIGURES = [
-    Figure.of("sums <a & b>", "s", [0.5, 0.4, 0.6], goal="", peer=2.0),
+    Figure.of("sums <a & b>", "s", [0.5, 0.4, 0.6], rival=2.0).within(adds_alone=0.25),
     Figure.of("sums: times as fast as the peer", "x", [4.0, 5.0, 6.0], goal="at least 3"),
     Figure.of("join: share of the peer's time", "x", [0.9, 0.8], goal="at most 0.7"),
     Figure.of("no goal", "x", [40.0]),
@@ -40,13 +40,28 @@ def test_every_ratio_has_a_bar_between_one_and_its_median() -> None:
     assert "sums: times as fast as the peer" in words
 
 
+def test_a_report_carries_ours_the_peer_the_ratio_the_limit_and_the_machine() -> None:
+    told = report()
+    assert told["machine"]["cores"] >= 1
+    assert told["figures"][0] == {
+        "what": "sums <a & b>",
+        "unit": "s",
+        "ours": {"median": 0.5, "low": 0.4, "high": 0.6, "runs": 3},
+        "peer": {"rival": 2.0},
+        "ratio": {"rival": 0.25, "adds_alone": 2.0},
+        "limit": {"adds_alone": 0.25},
+        "goal": "",
+    }
+
+
 def test_a_plot_of_nothing_is_a_plot() -> None:
     assert ElementTree.fromstring(kept.drawn([])).tag == f"{NAME}svg"
 
 
 def test_the_table_names_command_machine_and_date() -> None:
     text = kept.table([report(date="2026-01-02")])
-    assert "| `run sums --size 30` | sums <a & b> | 0.5 s (0.4 to 0.6, 3) | peer 2 |" in text
+    assert "| `run sums --size 30` | sums <a & b> | 0.5 s (0.4 to 0.6, 3) |" in text
+    assert "| rival 2 | adds_alone 0.25 |" in text
     assert "2026-01-02" in text
     assert len(text.splitlines()) == 2 + len(FIGURES)
 
