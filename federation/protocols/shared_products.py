@@ -8,7 +8,8 @@ v = v_p + v_q (see ring_shares); [x]_q stands for ciphertexts under q's key:
     p has A v_p + r,  q has A v_q - r                   (mod 2**256), shares of A v
 
 r is so much longer than what it hides that the difference is within 2**-40 of random. The square of
-a shared vector's length is 2 v_p v_q + v_p^2 + v_q^2, where A is p's own share.
+a shared vector's length is 2 v_p v_q + v_p^2 + v_q^2, where A is p's own share; the product of two
+of them, v w, is v_p w_p + v_q w_q + (v_p w_q + w_p v_q), whose last two go together.
 
 Learns: the parties nothing but the sizes, under decisional composite residuosity. Parties that
 follow the protocol are assumed.
@@ -179,6 +180,32 @@ async def squared(ch: Channel, duo: Duo, share: Ring, *, is_known: bool = False)
         await offer(ch, duo, share)
     cross = await _opened(ch, duo, 1)
     return np.asarray((2 * cross + share @ share) % MODULUS)
+
+
+async def dots(
+    ch: Channel, duo: Duo, new: Ring, every: Ring, operands: tuple[Encrypted, Encrypted]
+) -> Ring:
+    """A share of the products of shared vectors, shape (a, k), at the first party.
+
+    Args:
+        new: shape (a, d), its shares of some vectors, one a line; `every` (k, d) of others.
+        operands: the second party's shares of the same, under its key.
+    """
+    noise = _noise(len(new) * len(every), _AGAINST_SHARES).reshape(len(new), len(every))
+
+    def crossed() -> Encrypted:
+        given: Encrypted = new @ operands[1].transpose()
+        mirrored: Encrypted = every @ operands[0].transpose()
+        return given + mirrored.transpose() + -noise
+
+    await ch.peer(duo.other).send("product", (await asyncio.to_thread(crossed)).reshape(-1))
+    return np.asarray((new @ every.T + noise) % MODULUS)
+
+
+async def dotted(ch: Channel, duo: Duo, new: Ring, every: Ring) -> Ring:
+    """The second party's share of the products of shared vectors, shape (a, k)."""
+    cross = await _opened(ch, duo, len(new) * len(every))
+    return np.asarray((cross.reshape(len(new), len(every)) + new @ every.T) % MODULUS)
 
 
 async def offer(ch: Channel, duo: Duo, share: Ring) -> None:

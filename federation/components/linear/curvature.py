@@ -22,6 +22,7 @@ import numpy as np
 from federation.channel import Channel
 from federation.components.linear.letters import Forward, HostBatch, UnfitLetter, check_shape
 from federation.components.linear.optimizers import Optimizer, penalty_gradient
+from federation.components.linear.params import LinearModelParams
 from federation.components.linear.parts import Side, mean_product
 from federation.components.linear.rows import Rows
 from federation.crypto import Encrypted, PrivateKey
@@ -47,14 +48,19 @@ class Trail:
 
     def moved(self, weights: Vector) -> Vector | None:
         """Take the weights a step started from; `s` where a mean is full and has one before it."""
+        way = self.way(weights)
+        return None if way is None else SCALE / self.every * way
+
+    def way(self, weights: Vector) -> Vector | None:
+        """As `moved`, L times the change of the mean, which shares of weights have too."""
         if not self.every:
             return None
         self.steps += 1
         self._sum = weights if self._sum is None else self._sum + weights
         if self.steps % self.every:
             return None
-        before, self._last, self._sum = self._last, self._sum / self.every, None
-        return None if before is None else SCALE * (self._last - before)
+        before, self._last, self._sum = self._last, self._sum, None
+        return None if before is None else self._last - before
 
 
 async def bend_as_guest(ch: Channel, side: Side, move: Vector) -> None:
@@ -66,9 +72,8 @@ async def bend_as_guest(ch: Channel, side: Side, move: Vector) -> None:
     Raises:
         UnfitLetter: a host's share is not one number a row.
     """
-    count, size = side.rows.count, min(side.rows.count, side.p.sqn_param.sample_size)
-    taken = None if size == count else np.sort(np.random.default_rng().permutation(count)[:size])
-    await ch.hosts.send("batch", HostBatch(rows=taken, size=size))
+    batch = await send_sample(ch, side.rows, side.p)
+    taken, size = batch.rows, batch.size
     matrix = _picked(side, taken)
     forwards: list[Forward] = await ch.hosts.gather("forward")
     for host, forward in zip(ch.hosts, forwards, strict=True):
@@ -119,6 +124,15 @@ async def bend_as_arbiter(
     for peer, move, part in zip(peers, moves, parts, strict=True):
         check_shape(move, part.shape, "move", peer.party)
     optimizer.bend(np.concatenate(moves), np.concatenate(parts), most)
+
+
+async def send_sample(ch: Channel, rows: Rows, p: LinearModelParams) -> HostBatch:
+    """Draw the rows that are looked at, and tell the hosts."""
+    count, size = rows.count, min(rows.count, p.sqn_param.sample_size)
+    taken = None if size == count else np.sort(np.random.default_rng().permutation(count)[:size])
+    batch = HostBatch(rows=taken, size=size)
+    await ch.hosts.send("batch", batch)
+    return batch
 
 
 async def receive_batch(ch: Channel, rows: Rows, tag: str = "batch") -> HostBatch:

@@ -186,12 +186,14 @@ class Fitted:
     def _of_party(self, model: Trained) -> dict[str, Any]:
         shown = single(model, self.names, intercept=self.intercept)
         measured = {"validation_metrics": model.measured} if model.measured else {}
+        known = {"loss_history": list(model.losses)} if model.losses else {}
         return {
             "coef": shown["weight"],
             "intercept": shown["intercept"],
             "is_converged": model.converged,
             "best_iteration": model.best,
             **measured,
+            **known,
         }
 
 

@@ -20,13 +20,16 @@ Learns, with reveal_strategy respectively:
   followed the sum of both parties' scores;
 - the host: the number of models, epochs and batches, which rows each batch has, and whether the
   guest's metrics got worse.
+With the optimizer sqn the guest also learns products of ways, bends and gradients with each other,
+over the columns of both parties, and the host how much of each a step takes (shared_curvature).
+Under stepwise search all this holds of every trial (stepwise).
 With encrypted_reveal_in_host the host never knows its own weights: it has them encrypted under the
 guest's key, which the guest keeps in its own model for predictions. Its weights would be open to a
 guest that got hold of the host's model.
 Ids are compared by a SHA-256 of all of them. Parties that follow the protocol are assumed.
 
-Row weights, where the table carries them, multiply d and not the loss. reveal_every_iter allows
-every optimizer but sqn, and L1.
+Row weights, where the table carries them, multiply d and not the loss. The optimizers sgd and sqn
+work on shares; all others, and L1, need reveal_every_iter.
 Exact up to the fixed point: weights as of the same steps on pooled rows within 1e-6.
 Source: Chen et al. 2021; FATE 1.7 hetero_sshe_logistic_regression.
 """

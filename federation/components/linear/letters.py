@@ -31,6 +31,7 @@ class SharedTerms(Payload):
         hides: whether the host's weights stay encrypted at the end.
         weighted: whether rows have weights.
         norm: whether the length of shared weights is part of the loss.
+        memory: how many looks at the curvature are remembered; for sqn.
     """
 
     width: int
@@ -39,6 +40,7 @@ class SharedTerms(Payload):
     hides: bool
     weighted: bool
     norm: bool
+    memory: int = 0
 
 
 class Course(Payload):
@@ -146,6 +148,7 @@ VERTICAL_MESSAGES = (
     Message("width", (HOST, GUEST), int, "number of the host's columns"),
     Message("batch", (GUEST, HOST), HostBatch, "which of the common rows are next"),
     Message("fold", (GUEST, HOST), HostBatch, "which of the common rows a fold leaves out"),
+    Message("trial", (GUEST, HOST), Trial, "which of the host's columns a search tries"),
     Message("verdict", (GUEST, HOST), Verdict, "whether the model is the best yet, and the last"),
     Message("scores", (HOST, GUEST), np.ndarray, "w_h x of each row and model, in clear"),
 )
@@ -153,7 +156,6 @@ VERTICAL_MESSAGES = (
 
 LINEAR_MESSAGES = (
     *VERTICAL_MESSAGES,
-    Message("trial", (GUEST, HOST), Trial, "which of the host's columns a search tries"),
     Message("trial", (GUEST, ARBITER), Trial, "whether a search goes on"),
     Message("trial_loss", (ARBITER, GUEST), float, "the last loss of a trial"),
     Message("course", (GUEST, ARBITER), Course, "how many models, epochs, batches; the stages"),

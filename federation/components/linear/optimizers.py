@@ -16,7 +16,8 @@ not. FATE divides by sqrt(t), which has no value in its first epoch.
 Source: FATE 1.x federatedml.optim.optimizer; Byrd et al. 2016, algorithm 2.
 """
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -48,7 +49,7 @@ class Optimizer:
 
     def bend(self, s: Vector, v: Vector, most: int) -> None:
         """Remember a pair, if the loss bends upwards along it; and at most the last `most`."""
-        if s @ v > LEAST_BEND * float(np.linalg.norm(s) * np.linalg.norm(v)):
+        if bends(float(s @ v), float(s @ s), float(v @ v)):
             self.pairs = [*self.pairs, (s, v)][-most:]
 
     def step(self, gradient: Vector, epoch: int) -> Vector:
@@ -62,6 +63,11 @@ class Optimizer:
             self.memory = [np.zeros_like(gradient), np.zeros_like(gradient)]
         self.steps += 1
         return self.rule(self, gradient, self.rate(epoch))
+
+
+def bends(along: float, way: float, change: float) -> bool:
+    """Whether the loss bends upwards, by s v, s s and v v."""
+    return along > LEAST_BEND * math.sqrt(way * change)
 
 
 def make_optimizer(p: LinearModelParams, name: str | None = None) -> Optimizer:
@@ -155,17 +161,28 @@ def _nesterov(o: Optimizer, g: Vector, lr: float) -> Vector:
 
 
 def _sqn(o: Optimizer, g: Vector, lr: float) -> Vector:
-    if not o.pairs:
-        return lr * g
+    return lr * straightened(g, o.pairs, lambda one, other: float(one @ other))
+
+
+def straightened(
+    g: Vector, pairs: Sequence[tuple[Vector, Vector]], dot: Callable[[Vector, Vector], float]
+) -> Vector:
+    """H g, by the two loops of L-BFGS; g where there is no pair.
+
+    Args:
+        dot: the product of two vectors; another than theirs where they stand for longer ones.
+    """
+    if not pairs:
+        return g
     r, taken = g, []
-    for s, v in reversed(o.pairs):
-        taken.append((s @ r) / (s @ v))
+    for s, v in reversed(pairs):
+        taken.append(dot(s, r) / dot(s, v))
         r = r - taken[-1] * v
-    s, v = o.pairs[-1]
-    r = (s @ v) / (v @ v) * r
-    for (s, v), a in zip(o.pairs, reversed(taken), strict=True):
-        r = r + (a - (v @ r) / (s @ v)) * s
-    return np.asarray(lr * r)
+    s, v = pairs[-1]
+    r = dot(s, v) / dot(v, v) * r
+    for (s, v), a in zip(pairs, reversed(taken), strict=True):
+        r = r + (a - dot(v, r) / dot(s, v)) * s
+    return np.asarray(r)
 
 
 _RULES: dict[str, Callable[[Optimizer, Vector, float], Vector]] = {

@@ -177,7 +177,6 @@ SHARED_LEGACY = {
     "batch_strategy": "accepted, no effect: an epoch is all batches",
     "masked_rate": "accepted, no effect: batches are not hidden",
     "floating_point_precision": "accepted, no effect: weights have 40 bits after the point",
-    "sqn_param": "accepted, no effect: there is no sqn without an arbiter",
 }
 
 
@@ -187,7 +186,6 @@ class SharedLinearParams(LinearModelParams):
     LEGACY: ClassVar[Mapping[str, str]] = {**LinearModelParams.LEGACY, **SHARED_LEGACY}
 
     optimizer: Optimizers = "sgd"
-    stepwise_param: StepwiseParam = Field(default_factory=StepwiseParam)  # type: ignore[assignment]
     use_mix_rand: bool = Field(True, description="accepted, no effect: there are no triples")
     reveal_strategy: choice("respectively", "encrypted_reveal_in_host") = Field(  # type: ignore[valid-type]
         "respectively",
@@ -198,8 +196,6 @@ class SharedLinearParams(LinearModelParams):
         False, description="each party sees its weights after every step; any optimizer works then"
     )
 
-    _first_order = field_validator("optimizer")(without_newton)
-
     @model_validator(mode="after")
     def _steps_on_shares(self) -> Self:
         if self.reveal_every_iter:
@@ -207,12 +203,17 @@ class SharedLinearParams(LinearModelParams):
                 raise ValueError(
                     "reveal_strategy encrypted_reveal_in_host does not go with reveal_every_iter"
                 )
-        elif self.optimizer != "sgd":
+        elif self.optimizer not in ("sgd", "sqn"):
             raise ValueError(
-                f"the optimizer {self.optimizer} needs reveal_every_iter; sgd does not"
+                f"the optimizer {self.optimizer} needs reveal_every_iter; sgd and sqn do not"
             )
         elif self.penalty == "L1":
             raise ValueError("the penalty L1 needs reveal_every_iter; L2 and NONE do not")
+        if self.hides and self.stepwise_param.need_stepwise:
+            raise ValueError(
+                "reveal_strategy encrypted_reveal_in_host does not go with need_stepwise: what was "
+                "found is gone on from, and nobody would know the host's weights"
+            )
         return self
 
     @property

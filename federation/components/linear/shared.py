@@ -40,6 +40,7 @@ from federation.components.linear.shared_parts import (
     factors_of,
 )
 from federation.components.linear.shared_training import revealed, train_shared
+from federation.components.linear.stepwise import Searching
 from federation.components.linear.telling import Telling
 from federation.crypto import Encrypted, Keys, concatenate
 from federation.crypto.fixed_point import as_objects
@@ -61,6 +62,9 @@ SHARED_MESSAGES = (
     *product_messages(GUEST, HOST),
     Message("converged", (GUEST, HOST), bool, "whether training has come to rest"),
     Message("movement", (HOST, GUEST), np.ndarray, "|w_t - w_(t-1)|^2, |w_t|^2 where revealed"),
+    Message("inner", (HOST, GUEST), np.ndarray, "sqn: products of the host's parts, if revealed"),
+    Message("mixture", (GUEST, HOST), np.ndarray, "sqn: how much of each vector a step takes"),
+    Message("bends", (GUEST, HOST), bool, "sqn: whether the loss bends along the last way"),
     Message("hidden_weights", (GUEST, HOST), Encrypted, "the guest's share of the host's weights"),
     Message("hidden_scores", (HOST, GUEST), Encrypted, "[w_h x] of each row, the guest's key"),
 )
@@ -106,7 +110,11 @@ class _Runs:
         if p.cv_param.need_cv:
             return await folds_as_guest(self.as_guest, ch, p, bound, report, facts=facts)
         stages, before = bound.stages(), _visible(bound.before)
-        fit = GuestFit(bound.kind, ch, p, stages, report, before, facts)
+        if p.stepwise_param.need_stepwise:
+            search = Searching(self.as_guest, ch, p, bound, stages[TRAIN], report, facts)
+            return await search.as_guest()
+        searching = bound.columns is not None
+        fit = GuestFit(bound.kind, ch, p, stages, report, before, facts, searching)
         ready = await fit.prepared(_terms(p, stages[TRAIN], intercept=fit.intercept))
         side = await self._side(
             ch, p, ready.course, stages, report, others=ready.widths[0], keys=bound.keys
@@ -144,7 +152,11 @@ class _Runs:
             await _scored(there, rows, known)
             return Result()
         stages = bound.stages()
-        course = await received_course(ch, p, stages[TRAIN])
+        searching = bound.columns is not None
+        course = await received_course(ch, p, stages[TRAIN], searching=searching)
+        if course.searches:
+            search = Searching(self.as_host, ch, p, bound, stages[TRAIN], report, facts)
+            return await search.as_host()
         if course.folds:
             return await folds_as_host(self.as_host, ch, p, bound, report, facts=facts)
         fit = HostFit(bound.kind, ch, p, course, stages, _visible(bound.before), report, facts)
@@ -182,7 +194,7 @@ class _Runs:
         """Make keys, and what a party trains with."""
         first, terms = ch.me.role is GUEST, course.shared
         other = ch.hosts[0].party if first else ch.guest.party
-        if terms is None or others < 1 or course.drawn:
+        if terms is None or others < 0 or course.drawn:
             raise UnfitLetter("course", other)
         for warning in p.encrypt_param.warnings:
             report.log(warning)
@@ -215,6 +227,7 @@ def _terms(p: SharedLinearParams, rows: Rows, *, intercept: bool) -> SharedTerms
         hides=p.hides,
         weighted=rows.weight is not None,
         norm=p.penalty == "L2" and p.alpha > 0 and not p.reveal_every_iter,
+        memory=p.sqn_param.memory_M,
     )
 
 

@@ -1,17 +1,17 @@
-"""What both parties of a vertical linear model without an arbiter have: shares, terms and steps."""
+"""What both parties of a vertical linear model without an arbiter have: shares and terms."""
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
-from federation.components.linear.letters import Course, SharedTerms
-from federation.components.linear.optimizers import learning_rate
+from federation.components.linear.letters import Course, HostBatch, SharedTerms
 from federation.components.linear.params import LinearModelParams
 from federation.components.linear.rows import Rows
 from federation.crypto.fixed_point import to_fixed
-from federation.protocols.ring_shares import MODULUS, Ring, truncated
+from federation.protocols.ring_shares import Ring
 from federation.protocols.shared_products import FACTOR_BITS, Duo, Factors
 from federation.tables.table import Matrix, Vector
 
@@ -20,8 +20,6 @@ WEIGHT_BITS = 40
 
 DATA_BITS = 23
 """Bits after the point of features and row weights."""
-
-_STEP_BITS = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +64,15 @@ class SharedSide:
         """Whether the last of the own weights is an intercept."""
         return self.duo.first and self.terms.intercept
 
+    @property
+    def score_bits(self) -> int:
+        """Bits after the point of scores, and so of residuals."""
+        return WEIGHT_BITS + DATA_BITS + self.link.halvings
+
+    def rows_of(self, batch: HostBatch) -> npt.NDArray[np.int64]:
+        """Which rows a batch has."""
+        return np.arange(self.rows.count) if batch.rows is None else batch.rows
+
 
 @dataclass(frozen=True, slots=True)
 class Weights:
@@ -103,36 +110,6 @@ def factors_of(features: Matrix, *, intercept: bool) -> Factors:
     ones = np.ones((len(features), int(intercept)))
     fixed = to_fixed(np.hstack([features, ones]), DATA_BITS, 1 << (FACTOR_BITS - 1))
     return np.ascontiguousarray(fixed, dtype=np.int64)
-
-
-@dataclass(frozen=True, slots=True)
-class SharedStep:
-    """A step of plain gradient descent on shares.
-
-    Attributes:
-        bits: after the point of gradients.
-        size: rows of the batch.
-    """
-
-    side: SharedSide
-    bits: int
-    size: int
-    epoch: int
-
-    def taken(self, weights: Ring, gradient: Ring, *, intercept: bool) -> Ring:
-        """Shares of weights after the step."""
-        rate, p, first = learning_rate(self.side.p, self.epoch), self.side.p, self.side.duo.first
-        more = _STEP_BITS + self.size.bit_length()
-        factor = round(math.ldexp(rate / self.size, more))
-        step = truncated(gradient * factor % MODULUS, self.bits + more - WEIGHT_BITS, first=first)
-        after = weights - step
-        if p.penalty == "L2" and p.alpha:
-            pull = round(math.ldexp(rate * p.alpha, _STEP_BITS))
-            shrunk = truncated(weights * pull % MODULUS, _STEP_BITS, first=first)
-            if intercept:
-                shrunk[-1] = 0
-            after = after - shrunk
-        return after % MODULUS
 
 
 def in_order(side: SharedSide, weights: Weights, *, without_intercept: bool) -> Ring:

@@ -8,7 +8,8 @@ of shared_products. With t the target of a row, y / 2 for logistic and y for lin
     <w> <- <w> - lr (<g> + alpha <w>)           loss = a + b |<d>|^2 / n + alpha / 2 |<w>|^2
 
 The loss, and nothing else, is put together at the guest. Under `reveals` each party sees its own
-gradient after every step, and so its own weights, and steps with any optimizer by itself.
+gradient after every step, and so its own weights, and steps with any optimizer by itself; sqn is in
+shared_curvature.
 Who learns what stands in the header of the component.
 Source: FATE 1.7 hetero_sshe_linear_model; Chen et al. 2021.
 """
@@ -17,49 +18,28 @@ import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from federation.channel import Channel
 from federation.components.linear.convergence import LOSS_RULES, Convergence
-from federation.components.linear.letters import (
-    HostBatch,
-    UnfitLetter,
-    Verdict,
-    check_shape,
-)
+from federation.components.linear.curvature import Trail
+from federation.components.linear.letters import HostBatch, Verdict, check_shape
 from federation.components.linear.link import Diverged
-from federation.components.linear.optimizers import (
-    Optimizer,
-    make_optimizer,
-    penalty_gradient,
-    penalty_loss,
-    updated,
-)
+from federation.components.linear.optimizers import make_optimizer, penalty_loss
+from federation.components.linear.shared_curvature import NewtonSteps
 from federation.components.linear.shared_parts import (
     DATA_BITS,
     WEIGHT_BITS,
     SharedSide,
-    SharedStep,
     SharedTrained,
     Weights,
     in_order,
 )
+from federation.components.linear.shared_slopes import Indices, scores_of, slopes_of
+from federation.components.linear.shared_steps import AloneSteps, Clear, Cut, SharedSteps, Steps
 from federation.components.linear.training import Followed
 from federation.crypto import Encrypted
-from federation.crypto.fixed_point import to_fixed
 from federation.protocols.ring_shares import MODULUS, Ring, decoded, drawn, encoded
-from federation.protocols.shared_products import (
-    FACTOR_BITS,
-    Factors,
-    multiply,
-    offered,
-    seen,
-    show,
-    square,
-    squared,
-    weigh,
-    weighed,
-)
+from federation.protocols.shared_products import seen, show, square, squared
 from federation.tables.table import Vector
 
 _MOST_LOSS = 1e15
@@ -92,7 +72,7 @@ async def train_shared(
     Raises:
         Diverged: the loss has grown beyond all bounds.
     """
-    course, optimizer = side.course, make_optimizer(side.p)
+    course, steps = side.course, _steps(side)
     convergence = Convergence(course.rule, side.p.tol)
     weights = await _cut(ch.scope("start"), side, first)
     kept, best, best_loss, losses = weights, -1, None, list[float]()
@@ -105,9 +85,9 @@ async def train_shared(
                 there,
                 side,
                 weights,
-                _rows_of(side, batch),
+                side.rows_of(batch),
                 target=target,
-                optimizer=optimizer,
+                steps=steps,
                 epoch=epoch,
             )
             found.append(loss)
@@ -145,75 +125,34 @@ async def _cut(ch: Channel, side: SharedSide, first: Vector) -> Weights:
     return Weights((encoded(first, WEIGHT_BITS) - given) % MODULUS, others)
 
 
-def _rows_of(side: SharedSide, batch: HostBatch) -> npt.NDArray[np.int64]:
-    return np.arange(side.rows.count) if batch.rows is None else batch.rows
-
-
-async def _scores(ch: Channel, side: SharedSide, matrix: Factors, weights: Weights) -> Ring:
-    """This party's share of the scores of rows, shape (r,)."""
-    if weights.clear is not None:
-        return matrix.astype(object) @ encoded(weights.clear, WEIGHT_BITS) % MODULUS
-    products = await multiply(
-        ch, side.duo, matrix, held=weights.own, given=weights.others, count=len(matrix)
-    )
-    return (products.own + products.theirs) % MODULUS
-
-
 async def _batch(
     ch: Channel,
     side: SharedSide,
     weights: Weights,
-    rows: npt.NDArray[np.int64],
+    rows: Indices,
     *,
     target: Vector | None,
-    optimizer: Optimizer,
+    steps: Steps,
     epoch: int,
 ) -> tuple[Weights, float]:
     """The weights after a batch; and at the guest its loss."""
-    matrix, bits = side.matrix[rows], WEIGHT_BITS + DATA_BITS + side.link.halvings
-    d = await _scores(ch.scope("scores"), side, matrix, weights)
+    d = await scores_of(ch.scope("scores"), side, side.matrix[rows], weights)
     if target is not None:
-        d = (d - encoded(target[rows], bits)) % MODULUS
-    e, operand = await _weighed(ch.scope("weights"), side, rows, d)
-    products = await multiply(
-        ch.scope("gradient"),
-        side.duo,
-        np.ascontiguousarray(matrix.T),
-        held=e,
-        given=e,
-        count=side.others,
-    )
-    known = products.operand if operand is None else operand
-    loss = await _loss(ch.scope("loss"), side, d, known, weights, bits=2 * bits)
-    finer = bits + DATA_BITS * (1 + side.terms.weighted)
-    if weights.clear is not None:
-        await show(ch, side.duo, products.theirs)
-        own = decoded(await seen(ch, side.duo, products.own), finer) / len(rows)
-        gradient = own + penalty_gradient(weights.clear, side.p, intercept=side.intercept)
-        step = optimizer.step(gradient, epoch)
-        clear = updated(weights.clear, step, side.p, epoch, intercept=side.intercept)
-        return Weights(weights.own, weights.others, clear), loss
-    step_of = SharedStep(side, finer, len(rows), epoch)
-    own = step_of.taken(weights.own, products.own, intercept=side.intercept)
-    others_intercept = side.terms.intercept and not side.duo.first
-    others = step_of.taken(weights.others, products.theirs, intercept=others_intercept)
-    return Weights(own, others), loss
+        d = (d - encoded(target[rows], side.score_bits)) % MODULUS
+    slopes = await slopes_of(ch, side, rows, d)
+    there = ch.scope("loss")
+    loss = await _loss(there, side, d, slopes.operand, weights, bits=2 * side.score_bits)
+    return await steps(ch, weights, slopes, epoch), loss
 
 
-async def _weighed(
-    ch: Channel, side: SharedSide, rows: npt.NDArray[np.int64], d: Ring
-) -> tuple[Ring, Encrypted | None]:
-    """The residuals times the guest's row weights; and d's other share where that showed it."""
-    if not side.terms.weighted:
-        return d, None
-    if not side.duo.first:
-        return await weighed(ch, side.duo, d), None
-    counts = side.rows.weight
-    if counts is None:
-        raise UnfitLetter("course", side.duo.other)
-    operand = await offered(ch, side.duo, len(d))
-    factors = to_fixed(counts[rows], DATA_BITS, 1 << (FACTOR_BITS - 1)).astype(np.int64)
-    return await weigh(ch, side.duo, factors, d, operand), operand
+def _steps(side: SharedSide) -> Steps:
+    """How the weights step."""
+    space = Clear(side) if side.terms.reveals else Cut(side)
+    if side.course.bends:
+        return NewtonSteps(side, space, Trail(side.course.bends))
+    if isinstance(space, Clear):
+        return AloneSteps(space, make_optimizer(side.p))
+    return SharedSteps(space)
 
 
 async def _loss(
@@ -303,7 +242,7 @@ async def _verdict(
         return None
     for stage, matrix in side.stages.items():
         there = ch.scope(stage)
-        share = await _scores(there, side, matrix, weights)
+        share = await scores_of(there, side, matrix, weights)
         if followed is None:
             await show(there, side.duo, share)
             continue

@@ -1,11 +1,13 @@
 """A stepwise search over the columns of all parties, each trial trained in full.
 
 The guest leads: it tells each host which of its columns take part, everyone trains, the arbiter
-tells the guest the last loss, and the guest steps on by AIC or BIC. -2 ln L is 2 n times the loss;
-for linear regression n ln(2 loss). The intercept is always fitted and counted.
+tells the guest the last loss, which without an arbiter it knows, and the guest steps on by AIC or
+BIC. -2 ln L is 2 n times the loss; for linear regression n ln(2 loss). The intercept is always
+fitted and counted.
 
 Learns: the guest the loss of every trial and the host's number of columns; a host which of its
-columns are tried, and kept; the arbiter what it learns of every training. Else as in the component.
+columns are tried, and kept; the arbiter what it learns of every training. Else as in the component,
+of every trial; so a party that sees its own weights sees those of each trial.
 Source: FATE 1.x hetero_stepwise.
 """
 
@@ -26,6 +28,7 @@ from federation.components.linear.link import LINEAR, Diverged
 from federation.components.linear.params import LinearModelParams
 from federation.components.linear.rows import Rows
 from federation.errors import InvalidParameters, Problem
+from federation.spec.party import ARBITER, HOST
 
 Columns = npt.NDArray[np.int64] | None
 """Which of a party's columns take part, ascending; None at the arbiter."""
@@ -66,15 +69,14 @@ class Searching:
             raise InvalidParameters([Problem("stepwise_param.need_stepwise", _ONE_HOST)])
         (width,) = await ch.hosts.gather("width")
         course = Course.without_training("fit", searches=True)
-        for peer in (ch.arbiter, *ch.hosts):
+        for peer in (*ch.all(ARBITER), *ch.hosts):
             await peer.send("course", course)
         every = [(0, column) for column in range(rows.width)]
         every += [(1, column) for column in range(width)]
         found = await search(self.p.stepwise_param, frozenset(every), self._tried)
         number, predicts = self.numbers[found.features], self.facts.wants_data
         theirs, own = _columns(found.features, 1), _columns(found.features, 0)
-        for peer, columns in ((ch.hosts[0], theirs), (ch.arbiter, None)):
-            await peer.send("trial", Trial(columns=columns, chosen=number, predicts=predicts))
+        await self._tell(theirs, chosen=number, predicts=predicts)
         told = {"step": len(found.scores) - 1, "scores": list(found.scores)}
         self.report.log("the search has ended", features=len(found.features), **told)
         chosen = self.results[number]
@@ -124,10 +126,9 @@ class Searching:
         """
         number, rows = len(self.results), 0 if self.rows is None else self.rows.count
         self.numbers[features] = number
-        await self.ch.hosts.send("trial", Trial(columns=_columns(features, 1)))
-        await self.ch.arbiter.send("trial", Trial(columns=None))
+        await self._tell(_columns(features, 1))
         self.results.append(await self._trained(_columns(features, 0)))
-        loss: float = await self.ch.scope("trial", number).arbiter.receive("trial_loss")
+        loss = await self._loss(number)
         deviance = 2.0 * rows * loss
         if self.bound.kind.LINK is LINEAR:
             deviance = rows * math.log(max(2.0 * loss, _LEAST_LOSS))
@@ -138,6 +139,18 @@ class Searching:
         self.report.log("tried", number=number, features=len(features), score=score)
         self.report.metric("train", f"stepwise_{number}", "STEPWISE", [(len(features), score)])
         return score
+
+    async def _tell(self, columns: Columns, *, chosen: int = -1, predicts: bool = False) -> None:
+        """Tell everyone of a trial, and the host which of its columns take part."""
+        for role, named in ((HOST, columns), (ARBITER, None)):
+            trial = Trial(columns=named, chosen=chosen, predicts=predicts)
+            await self.ch.all(role).send("trial", trial)
+
+    async def _loss(self, number: int) -> float:
+        """What a trial ended with: as the arbiter tells, or as the guest knows without one."""
+        if not self.ch.all(ARBITER):
+            return _last_loss(self.results[number])
+        return float(await self.ch.scope("trial", number).arbiter.receive("trial_loss"))
 
     def _chosen(self, trial: Trial) -> Result:
         if trial.chosen >= len(self.results):

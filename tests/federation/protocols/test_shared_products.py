@@ -22,7 +22,11 @@ from federation.protocols.ring_shares import (
 )
 from federation.protocols.shared_products import (
     UnfitShare,
+    dots,
+    dotted,
     multiply,
+    offer,
+    offered,
     pair_up,
     product_messages,
     seen,
@@ -95,6 +99,29 @@ async def test_only_the_first_party_sees_the_sum_of_squares() -> None:
 
     played = await run_together({ONE: party(ONE, first), OTHER: party(OTHER, second)}, LETTERS)
     np.testing.assert_allclose(decoded(played[ONE][1], 40), [0.25 + 9 + 1])
+
+
+async def test_only_the_first_party_sees_products_of_vectors_it_does_not_know() -> None:
+    vectors = np.array([[1.5, -2.0, 4.0], [0.25, 8.0, -1.0]])
+    firsts = drawn(6).reshape(2, 3)
+    seconds = (encoded(vectors.ravel(), 20).reshape(2, 3) - firsts) % MODULUS
+    opened: list[Any] = []
+
+    async def first(ch: Channel, duo: Any) -> Any:
+        given = (await offered(ch, duo, 6)).reshape(2, 3)
+        share = await dots(ch, duo, firsts[:1], firsts, (given[:1], given))
+        assert all(abs(value) > 1 << 180 for value in signed(share).ravel())
+        return decoded(await seen(ch, duo, share.ravel()), 40)
+
+    async def second(ch: Channel, duo: Any) -> None:
+        await offer(ch, duo, seconds.ravel())
+        share = await dotted(ch, duo, seconds[:1], seconds)
+        opened.extend(signed(share).ravel())
+        await show(ch, duo, share.ravel())
+
+    played = await run_together({ONE: party(ONE, first), OTHER: party(OTHER, second)}, LETTERS)
+    np.testing.assert_allclose(played[ONE][1], vectors[0] @ vectors.T)
+    assert all(abs(value) > 1 << 180 for value in opened)
 
 
 async def test_what_a_party_decrypts_is_far_wider_than_what_it_hides() -> None:

@@ -173,7 +173,13 @@ async def test_small_batches_and_second_hosts_are_refused(play: Any, bench: Any)
     [
         ({"optimizer": "adam"}, "optimizer adam needs reveal_every_iter"),
         ({"penalty": "L1"}, "the penalty L1 needs reveal_every_iter"),
-        ({"optimizer": "sqn", "reveal_every_iter": True}, "optimizer: the optimizer sqn"),
+        (
+            {
+                "stepwise_param": {"need_stepwise": True},
+                "reveal_strategy": "encrypted_reveal_in_host",
+            },
+            "does not go with need_stepwise",
+        ),
         (
             {"reveal_every_iter": True, "reveal_strategy": "encrypted_reveal_in_host"},
             "does not go with reveal_every_iter",

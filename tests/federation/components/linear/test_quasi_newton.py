@@ -1,5 +1,6 @@
 """The optimizer sqn: its rule by itself, and over sealed channels against pooled rows."""
 
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,8 @@ from federation.components.linear.batches import BatchTooSmall
 from federation.components.linear.curvature import SCALE, Trail
 from federation.components.linear.hetero_linr import hetero_linr
 from federation.components.linear.hetero_lr import hetero_lr
+from federation.components.linear.hetero_sshe_linr import hetero_sshe_linr
+from federation.components.linear.hetero_sshe_lr import hetero_sshe_lr
 from federation.components.linear.optimizers import make_optimizer
 from federation.components.linear.params import LogisticParams
 from federation.errors import InvalidParameters
@@ -66,6 +69,70 @@ async def test_linear_regression_of_two_hosts_ends_there_too(play: Any, bench: A
     played = await play(hetero_linr, conf, split.ports())
     expected = pooled(split, bend=1.0, shift=split.label)
     np.testing.assert_allclose(bench.weights(played, hosts=2)[0], expected, atol=1e-6)
+
+
+def without_arbiter(split: Any, bench: Any) -> Any:
+    ports = split.ports()
+    del ports[bench.arbiter]
+    return ports
+
+
+@pytest.mark.parametrize("reveals", [False, True])
+async def test_steps_in_shares_end_at_the_weights_of_the_pooled_rows(
+    play: Any, bench: Any, reveals: bool
+) -> None:
+    split = bench.drawn(15, [2, 3])
+    conf = {**bench.quiet, **CONF, "reveal_every_iter": reveals}
+    played = await play(hetero_sshe_lr, conf, without_arbiter(split, bench))
+    expected = pooled(split, bend=0.25, shift=split.label - 0.5)
+    np.testing.assert_allclose(bench.weights(played)[0], expected, atol=1e-6)
+    clear = {row.tag for row in played.ledger if row.type not in ("Encrypted", "BigIntVector")}
+    told = {"course", "ids", "width", "public_key", "batch", "converged", "scores"}
+    assert clear - told == {"mixture", "bends"} | ({"inner"} if reveals else set())
+
+
+async def test_the_guest_opens_products_of_vectors_and_never_a_vector(
+    play: Any, bench: Any
+) -> None:
+    """Of s, v and g it is shown shares of what they give multiplied: with each other, not alone."""
+    conf = {**bench.quiet, **CONF, "max_iter": 5}
+    ports = without_arbiter(bench.drawn(15, [2, 3]), bench)
+    played = await play(hetero_sshe_lr, conf, ports, facts={"outputs": ()})
+    rows = [r for r in played.ledger if r.tag == "share" and r.receiver == str(bench.guest)]
+    shown = Counter((str(r.scope[-1]), r.shape) for r in rows if r.scope[-1] != "loss")
+    assert shown == {
+        ("start", "3 BigIntVector"): 1,
+        ("pair", "4 BigIntVector"): 1,
+        ("mixture", "2 BigIntVector"): 1,
+        ("0", "3 BigIntVector"): 1,
+    }
+    to_host = {r.scope[-1] for r in played.ledger if r.tag == "share" and r not in rows}
+    assert to_host == {"start", 0}
+
+
+async def test_a_drawn_sample_bends_steps_in_shares_as_its_own_rows_do(
+    play: Any, bench: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fresh = np.random.default_rng
+    taken = np.sort(fresh(7).permutation(15)[:12])
+    split = bench.drawn(15, [1, 2], classes=3)
+    by_id = np.argsort(split.ids())
+    monkeypatch.setattr(np.random, "default_rng", lambda seed=7: fresh(seed))
+    drawn = {**CONF, "sqn_param": {**CONF["sqn_param"], "sample_size": 12}}
+    conf = {**bench.quiet, **drawn, "reveal_every_iter": True}
+    played = await play(hetero_sshe_lr, conf, without_arbiter(split, bench))
+    for number in range(3):
+        shift = (split.label == number) - 0.5
+        expected = pooled(split, bend=0.25, shift=shift, looked_at=by_id[taken])
+        np.testing.assert_allclose(bench.weights(played)[number], expected, atol=1e-6)
+
+
+async def test_linear_regression_in_shares_ends_there_too(play: Any, bench: Any) -> None:
+    split = bench.drawn(15, [1, 2])
+    conf = {**bench.quiet, **CONF, "early_stop": "weight_diff"}
+    played = await play(hetero_sshe_linr, conf, without_arbiter(split, bench))
+    expected = pooled(split, bend=1.0, shift=split.label)
+    np.testing.assert_allclose(bench.weights(played)[0], expected, atol=1e-6)
 
 
 async def test_a_sample_no_larger_than_a_hosts_width_is_refused(play: Any, bench: Any) -> None:

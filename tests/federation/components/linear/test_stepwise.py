@@ -10,7 +10,9 @@ from federation.components.common.stepwise import criterion, search
 from federation.components.common.training import SearchParam
 from federation.components.linear.hetero_linr import hetero_linr
 from federation.components.linear.hetero_lr import hetero_lr
+from federation.components.linear.hetero_sshe_linr import hetero_sshe_linr
 from federation.components.linear.hetero_sshe_lr import hetero_sshe_lr
+from federation.components.linear.homo_lr import homo_lr
 from federation.errors import DataProblem, InvalidParameters
 
 CONF = {
@@ -81,6 +83,39 @@ async def test_a_logistic_model_searches_and_predicts_nothing_unread(play: Any, 
     }
 
 
+@pytest.mark.parametrize("reveals", [False, True])
+async def test_a_search_in_shares_ends_where_one_on_pooled_rows_does(
+    play: Any, bench: Any, reveals: bool
+) -> None:
+    split = drawn(bench)
+    wanted = {"need_stepwise": True, "direction": "forward", "nvmin": 1}
+    conf = {**bench.quiet, **CONF, "stepwise_param": wanted, "reveal_every_iter": reveals}
+    ports = split.ports()
+    del ports[bench.arbiter]
+    played = await play(hetero_sshe_linr, conf, ports)
+    guest, host = (played[seat] for seat in (bench.guest, bench.hosts[0]))
+    assert list(guest.model.state["names"]) == ["g1"]
+    assert list(host.model.state["names"]) == ["h0"]
+    scores = [pooled_score(split, chosen) for chosen in ([2], [1, 2])]
+    assert guest.summary["stepwise"]["scores"][1:] == pytest.approx(scores, abs=1e-2)
+    clear = np.column_stack([split.guest[:, 1], np.ones(30), split.hosts[0][:, 0]])
+    weights = np.hstack([guest.model.state["weights"], host.model.state["weights"]])[0]
+    np.testing.assert_allclose(guest.data[0].numbers("predict_score"), clear @ weights, atol=1e-5)
+    assert len([row for row in played.ledger if row.tag == "trial"]) == 7
+
+
+async def test_a_logistic_search_in_shares_predicts_nothing_unread(play: Any, bench: Any) -> None:
+    wanted = {"need_stepwise": True, "direction": "backward", "nvmin": 1, "score_name": "BIC"}
+    conf = {**bench.quiet, **CONF, "max_iter": 1, "stepwise_param": wanted}
+    ports = bench.drawn(24, [1, 1]).ports()
+    del ports[bench.arbiter]
+    played = await play(hetero_sshe_lr, conf, ports, facts={"outputs": ()})
+    assert played[bench.guest].data == ()
+    assert "scores" not in {row.tag for row in played.ledger}
+    clear = {row.tag for row in played.ledger if row.type not in ("Encrypted", "BigIntVector")}
+    assert clear == {"course", "trial", "ids", "width", "public_key", "batch", "converged"}
+
+
 async def test_a_search_needs_one_host_and_one_wish(play: Any, bench: Any) -> None:
     conf = {**bench.quiet, **CONF, "stepwise_param": {"need_stepwise": True}}
     with pytest.raises(InvalidParameters, match="several hosts do not have"):
@@ -92,7 +127,7 @@ async def test_a_search_needs_one_host_and_one_wish(play: Any, bench: Any) -> No
 
 def test_models_without_a_search_say_so() -> None:
     with pytest.raises(InvalidParameters, match=r"stepwise_param\.need_stepwise"):
-        hetero_sshe_lr.params.parse({"stepwise_param": {"need_stepwise": True}})
+        homo_lr.params.parse({"stepwise_param": {"need_stepwise": True}})
     with pytest.raises(InvalidParameters, match="nvmax is 1 and nvmin is more"):
         hetero_lr.params.parse({"stepwise_param": {"nvmax": 1, "nvmin": 2}})
 
