@@ -19,6 +19,7 @@ from coordinator.client.options import (
     MaybeJobId,
     MaybeParty,
     MaybeRole,
+    OfJob,
     Output,
     Url,
     address,
@@ -60,7 +61,7 @@ def submit(
         end(client, taken.job_id, timeout, quiet=as_json)
 
 
-@job.command("query")
+@job.command("query", cls=OfJob)
 def query(
     job_id: MaybeJobId = None,
     role: MaybeRole = None,
@@ -101,13 +102,13 @@ def list_jobs(limit: Limit = 10, url: Url = None, as_json: AsJson = False) -> No
         show.OUT.print(f"{len(found['jobs'])} of {found['count']}")
 
 
-@job.command("stop")
+@job.command("stop", cls=OfJob)
 def stop(job_id: JobId, url: Url = None, as_json: AsJson = False) -> None:
     """Cancel a job at every party."""
     told(FlowClient(address(url)).call("job/stop", {"job_id": job_id}), as_json=as_json)
 
 
-@job.command("rerun")
+@job.command("rerun", cls=OfJob)
 def rerun(
     job_id: JobId,
     component_name: MaybeComponent = None,
@@ -125,7 +126,7 @@ def rerun(
         end(client, job_id, timeout, quiet=as_json)
 
 
-@job.command("parameter-update")
+@job.command("parameter-update", cls=OfJob)
 def parameter_update(
     job_id: JobId, conf_path: Conf, url: Url = None, as_json: AsJson = False
 ) -> None:
@@ -142,7 +143,7 @@ def parameter_update(
         show.OUT.print(f"changed: {', '.join(changed) or 'nothing'}", markup=False)
 
 
-@job.command("config")
+@job.command("config", cls=OfJob)
 def config(
     job_id: JobId,
     role: MaybeRole = None,
@@ -168,7 +169,7 @@ def config(
     show.OUT.print(f"written to {folder}", markup=False)
 
 
-@job.command("log")
+@job.command("log", cls=OfJob)
 def log(
     job_id: JobId,
     output_path: Annotated[Path, typer.Option("-o", "--output-path", help="Folder to write to.")],
@@ -180,7 +181,7 @@ def log(
     show.OUT.print(f"written to {folder}", markup=False)
 
 
-@job.command("why")
+@job.command("why", cls=OfJob)
 def why(job_id: JobId, url: Url = None, as_json: AsJson = False) -> None:
     """Say why a job waits or did not end well, and what to do."""
     client = FlowClient(address(url))
@@ -190,7 +191,7 @@ def why(job_id: JobId, url: Url = None, as_json: AsJson = False) -> None:
         show.explain(client, job_id)
 
 
-@job.command("ledger")
+@job.command("ledger", cls=OfJob)
 def ledger(job_id: JobId, url: Url = None, as_json: AsJson = False) -> None:
     """Show what left each party during a job."""
     answer = FlowClient(address(url)).call("tripact/job/ledger", {"job_id": job_id})

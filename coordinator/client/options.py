@@ -8,9 +8,10 @@ import json
 import os
 import tomllib
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from coordinator.client.signer import APP_KEY, SECRET_KEY
 from coordinator.client.transport import Transport
@@ -40,6 +41,19 @@ Output = Annotated[
     Path | None, typer.Option("-o", "--output-path", help="Folder or file to write to.")
 ]
 Limit = Annotated[int, typer.Option("-l", "--limit", min=0, help="How many; 0 is all.")]
+
+
+class OfJob(TyperCommand):
+    """A verb about one job: `job why JOB` is `job why -j JOB`."""
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """The usage, with the short form."""
+        return ["[JOB]", *super().collect_usage_pieces(ctx)]
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Take a leading word for the job."""
+        named = args[:1] and not args[0].startswith("-")
+        return super().parse_args(ctx, ["-j", *args] if named else args)
 
 
 def settings_path() -> Path:

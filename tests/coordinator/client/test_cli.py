@@ -194,6 +194,17 @@ def test_why_and_ledger_are_told(flow: Any, done_job: str) -> None:
     assert flow("job", "ledger", "-j", done_job, "--json").json["data"]["10000"]
 
 
+@pytest.mark.parametrize("verb", ["query", "stop", "config", "why", "ledger"])
+def test_a_leading_word_names_the_job(flow: Any, done_job: str, verb: str) -> None:
+    short, long = flow("job", verb, done_job), flow("job", verb, "-j", done_job)
+    assert (short.code, short.out, short.err) == (long.code, long.out, long.err)
+
+
+def test_a_verb_about_a_job_takes_one_job(flow: Any, done_job: str) -> None:
+    assert "Missing option '-j'" in flow("job", "why").err
+    assert "unexpected extra argument" in flow("job", "why", done_job, "J").err
+
+
 def test_tasks_are_found_by_all_flags(flow: Any, done_job: str) -> None:
     ran = flow("task", "query", *seat(done_job, "evaluation_0"), "-s", "success")
     assert (ran.code, "evaluation_0" in ran.out) == (0, True)
