@@ -10,14 +10,13 @@ from typing import Annotated, Any
 import pyarrow as pa
 from pydantic import Field, ValidationInfo, field_validator
 
-from federation.channel import Channel
-from federation.components.component import Component, JobFacts, Model, Result
-from federation.components.features.columns import remade
+from federation.components.component import Report
+from federation.components.features.columns import bound, remade
 from federation.components.features.params import OR_ONE, Names
+from federation.components.features.transformer import Learned, State, Transformer, transformer
 from federation.components.params import Params, choice
 from federation.errors import DataProblem
-from federation.spec.catalogue import Slot
-from federation.spec.party import GUEST, HOST
+from federation.spec.party import Role
 from federation.tables import Table, TableKind
 
 
@@ -47,51 +46,31 @@ class ColumnExpandParams(Params):
         return values
 
 
-column_expand = Component(
-    "ColumnExpand",
-    ColumnExpandParams,
-    class_name="ColumnExpandParam",
-    inputs=(Slot("data"),),
-    model_in=True,
-    model_out=True,
-)
-
-
-@column_expand.on(GUEST, HOST)
-async def expand(
-    ch: Channel,
-    p: ColumnExpandParams,
-    *,
-    data: Table | None,
-    model: Model | None,
-    facts: JobFacts,
-) -> Result:
-    """The rows with the new columns at their end."""
-    if data is None:
-        raise DataProblem("no table is bound to this component's input data")
-    if model is not None:
-        state = model.state
-        return Result(data=(_expanded(data, state["names"], state["values"]),), model=model)
+def _learned(table: Table, p: ColumnExpandParams, report: Report) -> Learned:
+    """Names and values of the new columns."""
     names = list(p.append_header or ())
-    values = p.fill_value * len(names) if len(p.fill_value) == 1 else list(p.fill_value)
-    table = _expanded(data, names, values)
-    meta = {
-        "appendHeader": names,
-        "method": p.method,
-        "fillValue": [str(value) for value in p.fill_value],
-        "needRun": p.need_run,
-    }
-    state = {"names": names, "values": values}
-    param = {"header": list(table.schema.columns)}
-    return Result(data=(table,), model=Model("ColumnExpand", meta, param, state, facts.component))
+    return Learned(
+        meta={
+            "appendHeader": names,
+            "method": p.method,
+            "fillValue": [str(value) for value in p.fill_value],
+            "needRun": p.need_run,
+        },
+        param={"header": [*table.schema.columns, *names]},
+        state={
+            "names": names,
+            "values": p.fill_value * len(names) if len(p.fill_value) == 1 else list(p.fill_value),
+        },
+    )
 
 
-def _expanded(table: Table, names: list[str], values: list[Any]) -> Table:
+def _expanded(table: Table, state: State, role: Role) -> Table:
     """The table with constant columns: text in raw rows, else numbers where they are.
 
     Raises:
         DataProblem: a column of that name is there.
     """
+    names, values = state["names"], state["values"]
     there = [name for name in names if name in table.schema.header]
     if there:
         raise DataProblem(
@@ -111,3 +90,8 @@ def _expanded(table: Table, names: list[str], values: list[Any]) -> Table:
 def _constant(value: Any, rows: int, kind: TableKind) -> pa.Array:
     text = kind is TableKind.RAW or isinstance(value, str)
     return pa.repeat(pa.scalar(str(value) if text else float(value)), rows)
+
+
+column_expand = transformer(
+    "ColumnExpand", ColumnExpandParams, "ColumnExpandParam", Transformer(_learned, _expanded, bound)
+)

@@ -25,11 +25,21 @@ def instances_in(data: Table | None) -> Table:
     Raises:
         DataProblem: none is bound, it has no rows, or it is of another kind.
     """
+    table = bound(data)
+    table.require(TableKind.INSTANCES)
+    if not table.rows:
+        raise DataProblem(f"{table.source or 'the table'} has no rows")
+    return table
+
+
+def bound(data: Table | None) -> Table:
+    """The bound input table.
+
+    Raises:
+        DataProblem: none is bound.
+    """
     if data is None:
         raise DataProblem("no table is bound to this component's input data")
-    data.require(TableKind.INSTANCES)
-    if not data.rows:
-        raise DataProblem(f"{data.source or 'the table'} has no rows")
     return data
 
 

@@ -17,18 +17,20 @@ from pydantic import Field
 
 from federation.channel import Channel, Message, Payload
 from federation.components.component import Component, JobFacts, Model, Report, Result
-from federation.components.features.columns import chosen, features_of, instances_in
+from federation.components.features.columns import instances_in
 from federation.components.features.one_hot import (
     MOST_VALUES,
     OneHotEncoderParams,
     encoded,
-    encoding,
-    values_in,
+    learned_values,
+    own_values,
 )
 from federation.errors import DataProblem
 from federation.spec.catalogue import Slot
 from federation.spec.party import ARBITER, GUEST, HOST
 from federation.tables import Table
+
+MODULE = "HomoOneHotEncoder"
 
 
 class ColumnsDiffer(DataProblem):
@@ -57,7 +59,7 @@ class HomoOneHotParams(OneHotEncoderParams):
 
 
 homo_one_hot_encoder = Component(
-    "HomoOneHotEncoder",
+    MODULE,
     HomoOneHotParams,
     messages=(
         Message("values", (GUEST, ARBITER), Values, "the different values of each encoded column"),
@@ -87,15 +89,16 @@ async def client(
     table = instances_in(data)
     if model is not None:
         return Result(data=(encoded(table, model.state["values"]),), model=model)
-    names = chosen(features_of(table), p.transform_col_indexes, p.transform_col_names)
-    values = {name: values_in(table, name) for name in names}
+    values = own_values(table, p)
     if p.need_alignment and ARBITER in ch.parties:
         own = Values(columns=list(values), values=list(values.values()))
         await ch.arbiter.send("values", own)
         union: Values = await ch.arbiter.receive("union")
         values = dict(zip(union.columns, union.values, strict=True))
     report.log("columns are encoded", columns=len(values))
-    return encoding("HomoOneHotEncoder", table, values, p, facts.component)
+    found = learned_values(table, values, p)
+    made = Model(MODULE, found.meta, found.param, found.state, facts.component)
+    return Result(data=(encoded(table, values),), model=made)
 
 
 @homo_one_hot_encoder.on(ARBITER)

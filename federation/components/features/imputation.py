@@ -11,17 +11,15 @@ Exact. Source: FATE 1.x FeatureImputation.
 """
 
 import math
-from collections.abc import Mapping
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
 
-from federation.channel import Channel
 from federation.components.common.columns import require_columns
-from federation.components.component import Component, JobFacts, Model, Report, Result
-from federation.components.features.columns import features_of, instances_in, remade, texts_of
+from federation.components.component import Model, Report
+from federation.components.features.columns import features_of, remade, texts_of
 from federation.components.features.dense import NoSuchColumn
 from federation.components.features.params import Method, Words
 from federation.components.features.replacing import (
@@ -33,9 +31,9 @@ from federation.components.features.replacing import (
     share,
     unwanted,
 )
+from federation.components.features.transformer import Learned, State, Transformer, transformer
 from federation.components.params import Params
-from federation.spec.catalogue import Slot
-from federation.spec.party import GUEST, HOST
+from federation.spec.party import Role
 from federation.tables import Table
 
 
@@ -53,37 +51,14 @@ class FeatureImputationParams(Params):
     need_run: bool = Field(True, description="false hands the input through")
 
 
-feature_imputation = Component(
-    "FeatureImputation",
-    FeatureImputationParams,
-    class_name="FeatureImputationParam",
-    inputs=(Slot("data"),),
-    model_in=True,
-    model_out=True,
-)
-
-
-@feature_imputation.on(GUEST, HOST)
-async def impute(
-    ch: Channel,
-    p: FeatureImputationParams,
-    *,
-    data: Table | None,
-    model: Model | None,
-    report: Report,
-    facts: JobFacts,
-) -> Result:
-    """Rows without gaps: by what these rows show, or by what the model was made with."""
-    table = instances_in(data)
-    if model is not None:
-        return Result(data=(_filled(table, model.state),), model=model, summary=_summary(model))
-    state = _learned(table, p)
-    made = Model("FeatureImputation", _meta(p, state), _param(table, state), state, facts.component)
+def _learned(table: Table, p: FeatureImputationParams, report: Report) -> Learned:
+    """By which values gaps are filled."""
+    state = _values(table, p)
     report.log("missing values are replaced", columns=len(state["values"]))
-    return Result(data=(_filled(table, state),), model=made, summary=_summary(made))
+    return Learned(_meta(p, state), _param(table, state), state)
 
 
-def _learned(table: Table, p: FeatureImputationParams) -> dict[str, Any]:
+def _values(table: Table, p: FeatureImputationParams) -> dict[str, Any]:
     """Method, replacement value and share of missing rows of each column that is filled.
 
     Raises:
@@ -140,7 +115,7 @@ def _equal_numbers(column: pa.ChunkedArray, words: list[str]) -> pa.ChunkedArray
     )
 
 
-def _filled(table: Table, state: Mapping[str, Any]) -> Table:
+def _filled(table: Table, state: State, role: Role) -> Table:
     require_columns(table, list(state["values"]))
     made = {}
     for name, text in state["values"].items():
@@ -151,11 +126,11 @@ def _filled(table: Table, state: Mapping[str, Any]) -> Table:
     return remade(table, made)
 
 
-def _skipped(header: tuple[str, ...], state: Mapping[str, Any]) -> list[str]:
+def _skipped(header: tuple[str, ...], state: State) -> list[str]:
     return [name for name in header if name not in state["values"]]
 
 
-def _meta(p: FeatureImputationParams, state: Mapping[str, Any]) -> dict[str, Any]:
+def _meta(p: FeatureImputationParams, state: State) -> dict[str, Any]:
     """FATE's FeatureImputationMeta."""
     return {
         "imputerMeta": {
@@ -169,7 +144,7 @@ def _meta(p: FeatureImputationParams, state: Mapping[str, Any]) -> dict[str, Any
     }
 
 
-def _param(table: Table, state: Mapping[str, Any]) -> dict[str, Any]:
+def _param(table: Table, state: State) -> dict[str, Any]:
     """FATE's FeatureImputationParam message."""
     kinds = {
         name: "str" if pa.types.is_string(table.frame.column(name).type) else "float"
@@ -194,3 +169,11 @@ def _summary(model: Model) -> dict[str, Any]:
         "missing_value": list(model.meta["imputerMeta"]["missingValue"]),
         "skip_cols": list(model.param["imputerParam"]["skipCols"]),
     }
+
+
+feature_imputation = transformer(
+    "FeatureImputation",
+    FeatureImputationParams,
+    "FeatureImputationParam",
+    Transformer(_learned, _filled, summary=_summary),
+)

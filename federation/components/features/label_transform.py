@@ -18,14 +18,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
 
-from federation.channel import Channel
-from federation.components.component import Component, JobFacts, Model, Report, Result
-from federation.components.features.columns import texts_of
+from federation.components.component import Report
+from federation.components.features.columns import bound, texts_of
+from federation.components.features.transformer import Learned, State, Transformer, transformer
 from federation.components.linear.rows import MOST_CLASSES
 from federation.components.params import Params
 from federation.errors import DataProblem
-from federation.spec.catalogue import Slot
-from federation.spec.party import GUEST, HOST
+from federation.spec.party import Role
 from federation.tables import Table, TableKind
 
 Label = str | int | float
@@ -57,39 +56,14 @@ class UnknownLabels(DataProblem):
         )
 
 
-label_transform = Component(
-    "LabelTransform",
-    LabelTransformParams,
-    class_name="LabelTransformParam",
-    inputs=(Slot("data"),),
-    model_in=True,
-    model_out=True,
-)
-
-
-@label_transform.on(GUEST, HOST)
-async def rename(
-    ch: Channel,
-    p: LabelTransformParams,
-    *,
-    data: Table | None,
-    model: Model | None,
-    report: Report,
-    facts: JobFacts,
-) -> Result:
-    """Rows with new labels; predictions with the old ones."""
-    if data is None:
-        raise DataProblem("no table is bound to this component's input data")
-    if model is not None:
-        table = _transformed(data, model.state["encoder"])
-        return Result(data=(table,), model=model, summary=_summary(model.state))
-    data.require(TableKind.INSTANCES)
-    state = {"encoder": _encoder(data, p)}
-    made = Model("LabelTransform", {"needRun": p.need_run}, _param(state), state, facts.component)
+def _learned(table: Table, p: LabelTransformParams, report: Report) -> Learned:
+    """New names of the labels."""
+    table.require(TableKind.INSTANCES)
+    state = {"encoder": _encoder(table, p)}
     encoder = _summary(state)["label_encoder"]
     report.metric("train", "label_transform", "LABEL_TRANSFORM", label_encoder=encoder)
     report.log("labels are renamed", classes=len(encoder))
-    return Result(data=(_transformed(data, state["encoder"]),), model=made, summary=_summary(state))
+    return Learned({"needRun": p.need_run}, _param(state), state)
 
 
 def _encoder(data: Table, p: LabelTransformParams) -> list[list[Label]]:
@@ -130,7 +104,8 @@ def _text(label: Label) -> str:
     return str(_whole(label))
 
 
-def _transformed(table: Table, encoder: list[list[Label]]) -> Table:
+def _transformed(table: Table, state: State, role: Role) -> Table:
+    encoder = state["encoder"]
     if table.schema.kind is TableKind.PREDICTIONS:
         return _decoded(table, {_text(new): old for old, new in encoder})
     table.require(TableKind.INSTANCES)
@@ -183,7 +158,7 @@ def _exchanged(table: Table, columns: Mapping[str, Any]) -> Table:
     return replace(table, frame=frame)
 
 
-def _param(state: Mapping[str, Any]) -> dict[str, Any]:
+def _param(state: State) -> dict[str, Any]:
     """FATE's LabelTransformParam message."""
     encoder = state["encoder"]
     return {
@@ -193,5 +168,13 @@ def _param(state: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _summary(state: Mapping[str, Any]) -> dict[str, Any]:
+def _summary(state: State) -> dict[str, Any]:
     return {"label_encoder": {_text(old): new for old, new in state["encoder"]}}
+
+
+label_transform = transformer(
+    "LabelTransform",
+    LabelTransformParams,
+    "LabelTransformParam",
+    Transformer(_learned, _transformed, bound, lambda model: _summary(model.state)),
+)

@@ -11,6 +11,7 @@ Exact. Source: FATE 1.x OneHotEncoder.
 """
 
 from collections.abc import Mapping
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -18,21 +19,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
 
-from federation.channel import Channel
 from federation.components.common.columns import require_columns
-from federation.components.component import Component, JobFacts, Model, Report, Result
+from federation.components.component import Report
 from federation.components.features.columns import (
     chosen,
     features_of,
-    instances_in,
     texts_of,
     with_columns,
 )
 from federation.components.features.params import ALL, Indexes, Names
+from federation.components.features.transformer import Learned, State, Transformer, transformer
 from federation.components.params import Params
 from federation.errors import DataProblem
-from federation.spec.catalogue import Slot
-from federation.spec.party import GUEST, HOST
+from federation.spec.party import Role
 from federation.tables import Table
 
 MOST_VALUES = 10_000
@@ -47,53 +46,27 @@ class OneHotEncoderParams(Params):
     need_run: bool = Field(True, description="false hands the input through")
 
 
-one_hot_encoder = Component(
-    "OneHotEncoder",
-    OneHotEncoderParams,
-    class_name="OneHotEncoderParam",
-    inputs=(Slot("data"),),
-    model_in=True,
-    model_out=True,
-)
+def learned_values(
+    table: Table, values: Mapping[str, list[str]], p: OneHotEncoderParams
+) -> Learned:
+    """FATE's OneHotParam and OneHotMeta of an encoding by these values."""
+    features, columns = features_of(table), column_map(values)
+    made = (columns[n]["transformedHeaders"] if n in columns else [n] for n in features)
+    return Learned(
+        meta={
+            "transformColNames": list(values),
+            "header": list(features),
+            "needRun": p.need_run,
+        },
+        param={"colMap": columns, "resultHeader": [*chain.from_iterable(made)]},
+        state={"values": values},
+    )
 
 
-@one_hot_encoder.on(GUEST, HOST)
-async def encode(
-    ch: Channel,
-    p: OneHotEncoderParams,
-    *,
-    data: Table | None,
-    model: Model | None,
-    report: Report,
-    facts: JobFacts,
-) -> Result:
-    """Encoded rows: by the values of these rows, or by those the model was made with."""
-    table = instances_in(data)
-    if model is not None:
-        return Result(data=(encoded(table, model.state["values"]),), model=model)
+def own_values(table: Table, p: OneHotEncoderParams) -> dict[str, list[str]]:
+    """The different values of each column that is encoded."""
     names = chosen(features_of(table), p.transform_col_indexes, p.transform_col_names)
-    values = {name: values_in(table, name) for name in names}
-    report.log("columns are encoded", columns=len(values))
-    return encoding("OneHotEncoder", table, values, p, facts.component)
-
-
-def encoding(
-    module: str,
-    table: Table,
-    values: Mapping[str, list[str]],
-    p: OneHotEncoderParams,
-    component: str,
-) -> Result:
-    """The encoded rows, and FATE's OneHotParam and OneHotMeta."""
-    made = encoded(table, values)
-    meta = {
-        "transformColNames": list(values),
-        "header": list(features_of(table)),
-        "needRun": p.need_run,
-    }
-    param = {"colMap": column_map(values), "resultHeader": list(features_of(made))}
-    model = Model(module, meta, param, {"values": values}, component)
-    return Result(data=(made,), model=model)
+    return {name: values_in(table, name) for name in names}
 
 
 def values_in(table: Table, name: str) -> list[str]:
@@ -125,6 +98,11 @@ def column_map(values: Mapping[str, list[str]]) -> dict[str, Any]:
 
 
 def encoded(table: Table, values: Mapping[str, list[str]]) -> Table:
+    """The table with columns of 0 and 1 in place of those that have values.
+
+    Raises:
+        DataProblem: a column that is made is there already.
+    """
     require_columns(table, list(values))
     made: dict[str, Any] = {}
     for name in table.schema.columns:
@@ -149,3 +127,18 @@ def _indicators(table: Table, name: str, texts: list[str]) -> dict[str, Any]:
         f"{name}_{text}": pa.array((rows == place).astype(np.float64))
         for place, text in enumerate(texts)
     }
+
+
+def _learned(table: Table, p: OneHotEncoderParams, report: Report) -> Learned:
+    values = own_values(table, p)
+    report.log("columns are encoded", columns=len(values))
+    return learned_values(table, values, p)
+
+
+def _encoded(table: Table, state: State, role: Role) -> Table:
+    return encoded(table, state["values"])
+
+
+one_hot_encoder = transformer(
+    "OneHotEncoder", OneHotEncoderParams, "OneHotEncoderParam", Transformer(_learned, _encoded)
+)

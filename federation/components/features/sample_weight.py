@@ -15,11 +15,11 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
-from federation.channel import Channel
 from federation.components.common.columns import numbers_of
-from federation.components.component import Component, JobFacts, Model, Report, Result
-from federation.components.features.columns import instances_in, remade
+from federation.components.component import Report
+from federation.components.features.columns import remade
 from federation.components.features.dense import NoSuchColumn
+from federation.components.features.transformer import Learned, State, Transformer, transformer
 from federation.components.linear.rows import (
     SAMPLE_WEIGHT,
     class_name,
@@ -28,8 +28,7 @@ from federation.components.linear.rows import (
 )
 from federation.components.params import Params
 from federation.errors import DataProblem
-from federation.spec.catalogue import Slot
-from federation.spec.party import GUEST, HOST
+from federation.spec.party import HOST, Role
 from federation.tables import Table
 from federation.tables.table import Vector
 
@@ -47,35 +46,19 @@ class SampleWeightParams(Params):
     need_run: bool = Field(True, description="false hands the input through")
 
 
-sample_weight = Component(
-    "SampleWeight",
-    SampleWeightParams,
-    class_name="SampleWeightParam",
-    inputs=(Slot("data"),),
-    model_in=True,
-    model_out=True,
-)
-
-
-@sample_weight.on(GUEST, HOST)
-async def weigh(
-    ch: Channel,
-    p: SampleWeightParams,
-    *,
-    data: Table | None,
-    model: Model | None,
-    report: Report,
-    facts: JobFacts,
-) -> Result:
-    """Rows with a weight each: by `p`, or by the class weights the model was made with."""
-    table = instances_in(data)
-    if model is not None:
-        trained = SampleWeightParams.parse(model.state["params"])
-        return Result(data=(_weighed(table, trained, model.state["classes"], ch),), model=model)
+def _learned(table: Table, p: SampleWeightParams, report: Report) -> Learned:
+    """What each class counts."""
     classes = _class_weights(table, p)
     mode = BY_CLASS if p.class_weight else BY_COLUMN
-    made = Model(
-        "SampleWeight",
+    report.metric(
+        "train",
+        "sample_weight",
+        "SAMPLE_WEIGHT",
+        weight_mode=mode,
+        class_weight=classes,
+        classes=list(classes),
+    )
+    return Learned(
         meta={
             "sampleWeightName": p.sample_weight_name or "",
             "normalize": p.normalize,
@@ -87,17 +70,7 @@ async def weigh(
             "classWeight": dict(classes),
         },
         state={"params": p.model_dump(), "classes": classes},
-        component=facts.component,
     )
-    report.metric(
-        "train",
-        "sample_weight",
-        "SAMPLE_WEIGHT",
-        weight_mode=mode,
-        class_weight=classes,
-        classes=list(classes),
-    )
-    return Result(data=(_weighed(table, p, classes, ch),), model=made)
 
 
 def _class_weights(table: Table, p: SampleWeightParams) -> dict[str, float]:
@@ -123,19 +96,18 @@ def _number(name: str) -> float:
         ) from None
 
 
-def _weighed(
-    table: Table, p: SampleWeightParams, classes: Mapping[str, float], ch: Channel
-) -> Table:
+def _weighed(table: Table, state: State, role: Role) -> Table:
     """The table with its column of weights named in its schema.
 
     Raises:
         NoSuchColumn: the guest lacks the column of weights.
         DataProblem: a weight is missing or negative, or all are 0.
     """
+    p = SampleWeightParams.parse(state["params"])
     if p.class_weight:
-        return _by_class(table, p, classes)
+        return _by_class(table, p, state["classes"])
     name = p.sample_weight_name
-    if name is None or (ch.me.role is HOST and name not in table.feature_names):
+    if name is None or (role is HOST and name not in table.feature_names):
         return table
     if name not in table.feature_names:
         raise NoSuchColumn(f"the table has no feature {name!r} to take weights of", column=name)
@@ -161,3 +133,8 @@ def _with_weights(table: Table, name: str, weights: Vector, p: SampleWeightParam
         raise DataProblem("all rows have the weight 0, so nothing counts")
     weights = weights / mean if p.normalize else weights
     return remade(table, {name: weights}, **{SAMPLE_WEIGHT: name})
+
+
+sample_weight = transformer(
+    "SampleWeight", SampleWeightParams, "SampleWeightParam", Transformer(_learned, _weighed)
+)

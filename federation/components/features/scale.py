@@ -22,15 +22,14 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 import numpy as np
 from pydantic import Field, ValidationInfo, field_validator
 
-from federation.channel import Channel
 from federation.components.common.columns import numbers_of, require_columns
-from federation.components.component import Component, JobFacts, Model, Report, Result
-from federation.components.features.columns import chosen, features_of, instances_in, remade
+from federation.components.component import Model, Report
+from federation.components.features.columns import chosen, features_of, remade
 from federation.components.features.params import ALL, OR_ONE, Indexes, Names
+from federation.components.features.transformer import Learned, State, Transformer, transformer
 from federation.components.params import Params, choice
 from federation.errors import InvalidParameters, Problem
-from federation.spec.catalogue import Slot
-from federation.spec.party import GUEST, HOST
+from federation.spec.party import Role
 from federation.tables import Table
 from federation.tables.table import Vector
 
@@ -82,38 +81,15 @@ class ScaleParams(Params):
         return self.feat_upper is not None or self.feat_lower is not None
 
 
-feature_scale = Component(
-    "FeatureScale",
-    ScaleParams,
-    class_name="ScaleParam",
-    inputs=(Slot("data"),),
-    model_in=True,
-    model_out=True,
-)
-
-
-@feature_scale.on(GUEST, HOST)
-async def scale(
-    ch: Channel,
-    p: ScaleParams,
-    *,
-    data: Table | None,
-    model: Model | None,
-    report: Report,
-    facts: JobFacts,
-) -> Result:
-    """Scaled rows: by what these rows show, or by what the model was made with."""
-    table = instances_in(data)
-    if model is not None:
-        return Result(data=(_scaled(table, model.state),), model=model, summary=_summary(model))
-    state = _learned(table, p)
-    made = Model("FeatureScale", _meta(p, state), _param(table, state), state, facts.component)
-    report.metric("train", "scale", "SCALE", method=p.method or "", scale=_summary(made))
+def _learned(table: Table, p: ScaleParams, report: Report) -> Learned:
+    """By what columns are scaled."""
+    state = _bounds(table, p)
+    report.metric("train", "scale", "SCALE", method=p.method or "", scale=_scales(state))
     report.log("columns are scaled", method=p.method or "none", columns=len(state["columns"]))
-    return Result(data=(_scaled(table, state),), model=made, summary=_summary(made))
+    return Learned(_meta(p, state), _param(table, state), state)
 
 
-def _learned(table: Table, p: ScaleParams) -> dict[str, Any]:
+def _bounds(table: Table, p: ScaleParams) -> dict[str, Any]:
     """Bounds, mean and deviation of each column."""
     features = features_of(table)
     names = chosen(features, p.scale_col_indexes, p.scale_names) if p.method else ()
@@ -161,7 +137,7 @@ def _column(values: Vector, p: ScaleParams, low: float | None, high: float | Non
     return [float(np.min(cut)), float(np.max(cut)), mean, deviation]
 
 
-def _scaled(table: Table, state: Mapping[str, Any]) -> Table:
+def _scaled(table: Table, state: State, role: Role) -> Table:
     require_columns(table, list(state["columns"]))
     made = {}
     for name, (low, high, mean, deviation) in state["columns"].items():
@@ -175,7 +151,7 @@ def _scaled(table: Table, state: Mapping[str, Any]) -> Table:
     return remade(table, made)
 
 
-def _meta(p: ScaleParams, state: Mapping[str, Any]) -> dict[str, Any]:
+def _meta(p: ScaleParams, state: State) -> dict[str, Any]:
     """FATE's ScaleMeta."""
     return {
         "method": p.method or "",
@@ -190,7 +166,7 @@ def _meta(p: ScaleParams, state: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _param(table: Table, state: Mapping[str, Any]) -> dict[str, Any]:
+def _param(table: Table, state: State) -> dict[str, Any]:
     """FATE's ScaleParam message."""
     scales = {
         name: {"columnUpper": high, "columnLower": low, "mean": mean, "std": deviation}
@@ -200,7 +176,16 @@ def _param(table: Table, state: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _summary(model: Model) -> dict[str, Any]:
+    return _scales(model.state)
+
+
+def _scales(state: State) -> dict[str, Any]:
     return {
         name: {"column_upper": high, "column_lower": low, "mean": mean, "std": deviation}
-        for name, (low, high, mean, deviation) in model.state["columns"].items()
+        for name, (low, high, mean, deviation) in state["columns"].items()
     }
+
+
+feature_scale = transformer(
+    "FeatureScale", ScaleParams, "ScaleParam", Transformer(_learned, _scaled, summary=_summary)
+)
