@@ -16,11 +16,12 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    GetJsonSchemaHandler,
     ValidationError,
     WithJsonSchema,
     model_validator,
 )
-from pydantic_core import ErrorDetails
+from pydantic_core import CoreSchema, ErrorDetails
 
 from federation.errors import InvalidParameters, Problem
 
@@ -48,6 +49,16 @@ class Params(BaseModel):
     def _null_means_default(cls, name: str) -> bool:
         field = cls.model_fields.get(name)
         return field is not None and not _admits_none(field.annotation)
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """The schema, with `LEGACY` where the coordinator looks for it."""
+        schema = handler.resolve_ref_schema(handler(core_schema))
+        if cls.LEGACY:
+            schema["x-legacy"] = sorted(cls.LEGACY)
+        return schema
 
     @classmethod
     def parse(cls, value: Mapping[str, Any]) -> Self:

@@ -4,7 +4,8 @@ FATE's names, defaults and words. What this version can not do is refused at its
 than ignored; what has lost its meaning in newer FATE versions is accepted and has no effect.
 """
 
-from typing import Any, Self
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -80,6 +81,10 @@ class PredictParam(Params):
 
 class CrossValidationParam(Params):
     """Cross validation, for components that do not have it: only need_cv false is accepted."""
+
+    LEGACY: ClassVar[Mapping[str, str]] = {
+        "evaluate_param": "FATE 1.3 and older: what kind of model it is says what to measure"
+    }
 
     n_splits: int = Field(5, ge=2, description="folds")
     mode: choice("hetero", "homo") = "hetero"  # type: ignore[valid-type]

@@ -6,6 +6,7 @@ import pytest
 from federation.components.linear.hetero_lr import hetero_lr
 from federation.components.linear.params import HomoLogisticParams, LogisticParams, PoissonParams
 from federation.errors import InvalidParameters
+from federation.spec.schema_problems import schema_problems, validator_of
 
 SEED_CONF = {
     "penalty": "L2",
@@ -32,6 +33,15 @@ def test_a_conf_of_the_first_fate_versions_is_read() -> None:
     schema = hetero_lr.declare().params_schema
     known = {k: v for k, v in SEED_CONF.items() if k not in hetero_lr.declare().legacy_fields}
     jsonschema.Draft202012Validator(schema).validate(known)
+
+
+def test_an_old_field_in_a_nested_class_passes_the_coordinator_and_the_component() -> None:
+    conf = {"cv_param": {"n_splits": 3, "evaluate_param": {"eval_type": "binary"}}}
+    assert list(schema_problems(validator_of(hetero_lr.declare()), conf)) == []
+    assert LogisticParams.parse(conf).cv_param.n_splits == 3
+    unknown = {"cv_param": {"evaluate": True}}
+    ((path, _),) = schema_problems(validator_of(hetero_lr.declare()), unknown)
+    assert path == ("cv_param", "evaluate")
 
 
 @pytest.mark.parametrize(("given", "read"), [("l1", "L1"), ("none", "NONE"), (None, "NONE")])
