@@ -20,7 +20,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from federation.channel import Channel
-from federation.components.linear.letters import Forward, HostBatch, UnfitLetter, check_shape
+from federation.components.common.unfit import UnfitLetter
+from federation.components.linear.letters import Forward, HostBatch, check_shape
 from federation.components.linear.optimizers import Optimizer, penalty_gradient
 from federation.components.linear.params import LinearModelParams
 from federation.components.linear.parts import Side, mean_product

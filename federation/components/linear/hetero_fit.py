@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from federation.channel import Channel
 from federation.components.common.following import TRAIN, VALIDATE, Following
+from federation.components.common.unfit import UnfitLetter
 from federation.components.component import JobFacts, Report
 from federation.components.linear.batches import (
     Batch,
@@ -21,7 +22,7 @@ from federation.components.linear.courses import loss_name
 from federation.components.linear.curvature import receive_batch
 from federation.components.linear.fitted import Fitted
 from federation.components.linear.learner import Inputs
-from federation.components.linear.letters import Course, HostBatch, SharedTerms, UnfitLetter
+from federation.components.linear.letters import Course, HostBatch, SharedTerms
 from federation.components.linear.optimizers import first_weights
 from federation.components.linear.params import LinearModelParams
 from federation.components.linear.parts import Side, Trained, check_same_ids, scored

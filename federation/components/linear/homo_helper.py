@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from federation.channel import Channel
+from federation.components.common.unfit import UnfitLetter
 from federation.components.linear.homo_letters import Hides
-from federation.components.linear.letters import UnfitLetter
 from federation.crypto import Encrypted, PrivateKey
 from federation.errors import PeerLeft
 from federation.spec.party import Party

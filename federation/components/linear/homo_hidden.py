@@ -18,11 +18,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from federation.channel import Channel
+from federation.components.common.unfit import UnfitLetter
 from federation.components.linear.fitted import Fitted, Hidden
 from federation.components.linear.homo_helper import HIDDEN_BITS, OPENED_BYTES
 from federation.components.linear.homo_letters import Hides, Rounds
 from federation.components.linear.homo_training import Local, Watched, verdict_of
-from federation.components.linear.letters import UnfitLetter
 from federation.components.linear.optimizers import learning_rate
 from federation.components.linear.parts import Trained, mean_product
 from federation.components.linear.rows import Rows

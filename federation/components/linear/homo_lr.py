@@ -46,6 +46,7 @@ from federation.components.common.cross_validation import (
     held_out,
 )
 from federation.components.common.following import PREDICT, TRAIN
+from federation.components.common.unfit import UnfitLetter
 from federation.components.component import JobFacts, Report, Result
 from federation.components.linear.fitted import Fitted, Hidden
 from federation.components.linear.homo_helper import Helper
@@ -64,7 +65,6 @@ from federation.components.linear.homo_training import (
     train_as_client,
 )
 from federation.components.linear.learner import FoldFit, Inputs, Share, learner
-from federation.components.linear.letters import UnfitLetter
 from federation.components.linear.lr_model import Logistic
 from federation.components.linear.params import HomoLogisticParams
 from federation.components.linear.parts import Trained

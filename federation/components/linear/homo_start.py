@@ -4,12 +4,12 @@ import numpy as np
 
 from federation.channel import Channel
 from federation.components.common.following import TRAIN, VALIDATE, Following
+from federation.components.common.unfit import UnfitLetter
 from federation.components.component import Report
 from federation.components.linear.fitted import Fitted
 from federation.components.linear.homo_letters import Rounds, Start
 from federation.components.linear.homo_training import Watched
 from federation.components.linear.learner import Inputs
-from federation.components.linear.letters import UnfitLetter
 from federation.components.linear.lr_model import Logistic
 from federation.components.linear.optimizers import first_weights
 from federation.components.linear.params import HomoLogisticParams

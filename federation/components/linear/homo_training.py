@@ -16,12 +16,13 @@ import numpy as np
 
 from federation.channel import Channel
 from federation.components.common.following import Following
+from federation.components.common.unfit import UnfitLetter
 from federation.components.component import Report
 from federation.components.linear.batches import Indices, cut
 from federation.components.linear.convergence import LOSS_RULES, Convergence
 from federation.components.linear.homo_helper import Helper
 from federation.components.linear.homo_letters import Rounds
-from federation.components.linear.letters import UnfitLetter, Verdict, check_shape
+from federation.components.linear.letters import Verdict, check_shape
 from federation.components.linear.link import sigmoid
 from federation.components.linear.optimizers import (
     Optimizer,

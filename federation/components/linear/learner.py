@@ -14,6 +14,7 @@ import numpy as np
 from federation.channel import Channel, Message
 from federation.components.common.cross_validation import Fold, Folds, fold_of, held_out
 from federation.components.common.following import TRAIN, VALIDATE
+from federation.components.common.unfit import UnfitLetter
 from federation.components.component import (
     Component,
     JobFacts,
@@ -24,7 +25,7 @@ from federation.components.component import (
 )
 from federation.components.linear.curvature import receive_batch
 from federation.components.linear.fitted import Fitted
-from federation.components.linear.letters import Course, HostBatch, UnfitLetter
+from federation.components.linear.letters import Course, HostBatch
 from federation.components.linear.params import LinearModelParams
 from federation.components.linear.parts import check_same_ids
 from federation.components.linear.rows import Rows, rows_of

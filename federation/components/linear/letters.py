@@ -5,20 +5,9 @@ from typing import Literal
 import numpy as np
 
 from federation.channel import Message, Payload
+from federation.components.common.unfit import UnfitLetter
 from federation.crypto import Encrypted, PublicKey
-from federation.errors import PeerMisbehaved
 from federation.spec.party import ARBITER, GUEST, HOST, Party
-
-
-class UnfitLetter(PeerMisbehaved):
-    """A letter is of the declared type, but not of the size or range the protocol has."""
-
-    code = "unfit_letter"
-
-    def __init__(self, tag: str, party: Party) -> None:
-        super().__init__(
-            f"{party} sent {tag} in a size or range that does not fit", tag=tag, party=str(party)
-        )
 
 
 class SharedTerms(Payload):

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from federation.channel import Channel
-from federation.components.linear.letters import Course, UnfitLetter, Verdict, check_shape
+from federation.components.common.unfit import UnfitLetter
+from federation.components.linear.letters import Course, Verdict, check_shape
 from federation.components.linear.link import Link
 from federation.components.linear.optimizers import penalty_gradient, updated
 from federation.components.linear.params import LinearModelParams

@@ -12,6 +12,7 @@ import numpy as np
 
 from federation.channel import Channel, Message
 from federation.components.common.following import PREDICT, TRAIN
+from federation.components.common.unfit import UnfitLetter
 from federation.components.component import Component, JobFacts, Report, Result
 from federation.components.linear.courses import loss_name, receive_course, received_course
 from federation.components.linear.fitted import Fitted, Hidden
@@ -21,13 +22,7 @@ from federation.components.linear.hetero_fit import (
     OneHostOnly,
 )
 from federation.components.linear.learner import Inputs, folds_as_guest, folds_as_host, learner
-from federation.components.linear.letters import (
-    VERTICAL_MESSAGES,
-    Course,
-    HostBatch,
-    SharedTerms,
-    UnfitLetter,
-)
+from federation.components.linear.letters import VERTICAL_MESSAGES, Course, HostBatch, SharedTerms
 from federation.components.linear.params import SharedLinearParams
 from federation.components.linear.parts import Trained, check_same_ids, scored
 from federation.components.linear.rows import Rows

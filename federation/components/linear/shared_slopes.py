@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from federation.channel import Channel
-from federation.components.linear.letters import UnfitLetter
+from federation.components.common.unfit import UnfitLetter
 from federation.components.linear.shared_parts import (
     DATA_BITS,
     WEIGHT_BITS,

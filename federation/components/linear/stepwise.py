@@ -20,10 +20,11 @@ import numpy.typing as npt
 
 from federation.channel import Channel
 from federation.components.common.stepwise import Features, criterion, search
+from federation.components.common.unfit import UnfitLetter
 from federation.components.component import JobFacts, Report, Result, keep_nothing
 from federation.components.linear.fitted import Fitted
 from federation.components.linear.learner import Inputs, Share
-from federation.components.linear.letters import Course, Trial, UnfitLetter
+from federation.components.linear.letters import Course, Trial
 from federation.components.linear.link import LINEAR, Diverged
 from federation.components.linear.params import LinearModelParams
 from federation.components.linear.rows import Rows

@@ -29,10 +29,10 @@ from federation.components.common.anonymous import anonymous_name
 from federation.components.common.columns import numbers_of
 from federation.components.common.row_order import RowOrder
 from federation.components.common.training import LEAST_KEY_BITS
+from federation.components.common.unfit import UnfitLetter
 from federation.components.component import Component, JobFacts, Model, Report, Result
 from federation.components.features.columns import chosen, features_of, instances_in
 from federation.components.features.params import ALL, Indexes, Names
-from federation.components.linear.letters import UnfitLetter
 from federation.components.params import Params
 from federation.components.statistics.correlations import standardised, variance_inflation
 from federation.crypto import Encrypted, PrivateKey, PublicKey, generate_keypair, matmul

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from federation.channel import Channel, Peer
 from federation.components.common.row_order import RowOrder
+from federation.components.common.unfit import UnfitLetter
 from federation.components.features.binning.columns import (
     BinnedColumn,
     has_small,
@@ -26,7 +27,6 @@ from federation.components.features.binning.evidence import Counts, Evidence
 from federation.components.features.binning.letters import HostBins, Start, Wish
 from federation.components.features.binning.merging import Merging
 from federation.components.features.binning.params import HeteroBinningParams, OptimalBinningParam
-from federation.components.linear.letters import UnfitLetter
 from federation.crypto import Encrypted, PrivateKey, PublicKey, concatenate, generate_keypair
 from federation.crypto.packing import Slots
 from federation.errors import BadCiphertext, FixedPointOverflow, PartyRefused

@@ -22,6 +22,7 @@ import numpy as np
 
 from federation.channel import Channel, Message, Payload
 from federation.components.common.columns import numbers_of
+from federation.components.common.unfit import UnfitLetter
 from federation.components.component import Component, JobFacts, Model, Report, Result
 from federation.components.features.binning.columns import BinnedColumn, rewritten
 from federation.components.features.binning.edges import binned, category_edges
@@ -30,7 +31,6 @@ from federation.components.features.binning.params import HomoBinningParams
 from federation.components.features.binning.rank_search import RankSearch
 from federation.components.features.columns import chosen, features_of, instances_in
 from federation.components.features.homo_one_hot import ColumnsDiffer
-from federation.components.linear.letters import UnfitLetter
 from federation.errors import NonFiniteValues
 from federation.protocols.secure_sum import SECURE_SUM_MESSAGES, add, agree, total
 from federation.spec.catalogue import Slot

@@ -6,7 +6,7 @@ import numpy as np
 from pydantic import Field
 
 from federation.channel import Message, Payload
-from federation.components.linear.letters import UnfitLetter
+from federation.components.common.unfit import UnfitLetter
 from federation.crypto import Encrypted, PublicKey
 from federation.spec.party import GUEST, HOST, Party
 

@@ -16,13 +16,13 @@ import numpy as np
 
 from federation.channel import Channel, Message, Payload
 from federation.components.common.columns import require_columns
+from federation.components.common.unfit import UnfitLetter
 from federation.components.component import Component, JobFacts, Model, Report, Result
 from federation.components.features.columns import chosen, features_of, instances_in, with_columns
 from federation.components.features.selection.filters import Decision, Filters
 from federation.components.features.selection.model import Selected
 from federation.components.features.selection.params import SelectionParams
 from federation.components.features.selection.sources import Key, Sources
-from federation.components.linear.letters import UnfitLetter
 from federation.errors import DataProblem
 from federation.spec.catalogue import Slot
 from federation.spec.party import GUEST, HOST, Party

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from federation.channel import Channel
+from federation.components.common.unfit import UnfitLetter
 from federation.components.linear.hetero_lr import hetero_lr
-from federation.components.linear.letters import Course, Forward, HostBatch, UnfitLetter
+from federation.components.linear.letters import Course, Forward, HostBatch
 from federation.crypto import generate_keypair
 
 TO_HOST = {"course", "ids", "public_key", "batch", "residual", "step", "converged"}

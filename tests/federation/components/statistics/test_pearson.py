@@ -8,7 +8,7 @@ from sklearn.linear_model import LinearRegression
 
 from federation.channel import Channel
 from federation.components.common.row_order import IdsDiffer
-from federation.components.linear.letters import UnfitLetter
+from federation.components.common.unfit import UnfitLetter
 from federation.components.statistics.correlations import MOST_VIF, variance_inflation
 from federation.components.statistics.pearson import (
     PearsonParams,

@@ -8,11 +8,11 @@ import pytest
 
 from federation.channel import Channel
 from federation.components.common.row_order import IdsDiffer
+from federation.components.common.unfit import UnfitLetter
 from federation.components.features.binning.exchange import BinTooSmall
 from federation.components.features.binning.hetero import hetero_feature_binning
 from federation.components.features.binning.letters import HostBins
 from federation.components.features.binning.params import HeteroBinningParams
-from federation.components.linear.letters import UnfitLetter
 from federation.errors import DataProblem, InvalidParameters
 from federation.spec.party import GUEST, HOST, Party
 from federation.tables import Table

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from federation.channel import Channel
+from federation.components.common.unfit import UnfitLetter
 from federation.components.component import Model
 from federation.components.features.binning.hetero import hetero_feature_binning
 from federation.components.features.dense import NoSuchColumn
@@ -18,7 +19,6 @@ from federation.components.features.selection.hetero import (
 )
 from federation.components.features.selection.params import FILTERS, SelectionParams
 from federation.components.features.selection.sources import ModelMissing
-from federation.components.linear.letters import UnfitLetter
 from federation.components.statistics.data_statistics import data_statistics
 from federation.errors import InvalidParameters
 from federation.spec.party import GUEST, HOST, Party
