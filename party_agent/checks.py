@@ -31,6 +31,9 @@ from party_agent.policy import Ask, Rules, check_file
 from party_agent.tables import TableStore
 from party_agent.tables.upload import SPOOL
 
+FLOOR = "least_bin_rows"
+"""Parameter of a component, and name of the least value of it in the owner's policy."""
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -65,7 +68,7 @@ class Checks:
         params: dict[str, dict[str, Any]] = {}
         for ordered in order.tasks:
             try:
-                brief = with_features(ordered, self.rules)
+                brief = as_owner_has_it(ordered, self.rules)
                 component = find_component(brief.module)
             except (InvalidPolicy, NotFound) as error:
                 reasons.append(reason_of(error, ordered.component))
@@ -170,6 +173,28 @@ def with_features(brief: TaskBrief, rules: Rules) -> TaskBrief:
     """
     table = owners_features(brief, rules)
     return brief if table is None else brief.model_copy(update={"tables": (table,)})
+
+
+def with_floors(brief: TaskBrief, rules: Rules) -> TaskBrief:
+    """A host's task with bins no smaller than the owner allows; a job may ask for larger ones.
+
+    Raises:
+        InvalidPolicy: the policy can not be read.
+        NotFound: there is no such component.
+    """
+    least = rules.policy.least_bin_rows
+    if brief.role is not Role.HOST or FLOOR not in find_component(brief.module).params.model_fields:
+        return brief
+    asked = brief.params.get(FLOOR, 1)
+    # What is no number is refused as such when the parameters are read.
+    if not isinstance(asked, int) or asked >= least:
+        return brief
+    return brief.model_copy(update={"params": {**brief.params, FLOOR: least}})
+
+
+def as_owner_has_it(brief: TaskBrief, rules: Rules) -> TaskBrief:
+    """A task as this party runs it, whatever the job says; errors as of `with_floors`."""
+    return with_floors(with_features(brief, rules), rules)
 
 
 def others(order: PrepareJob, party_id: str) -> tuple[str, ...]:

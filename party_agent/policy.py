@@ -2,6 +2,7 @@
 
     default = "refuse"            # what no rule speaks of; standalone: "allow"
     least_rows = 100              # smaller tables take part in nothing
+    least_bin_rows = 20           # as a host it answers for no bin with fewer rows
 
     [peers]
     pin = "listed"                # whose keys are trusted; standalone: "first_use"
@@ -103,6 +104,7 @@ class Policy(_Section):
 
     default: Word | None = None
     least_rows: int = Field(0, ge=0)
+    least_bin_rows: int = Field(1, ge=1)
     peers: PeerRules = Field(default_factory=PeerRules)
     allow: tuple[Rule, ...] = ()
     refuse: tuple[Rule, ...] = ()

@@ -28,7 +28,7 @@ from federation.spec.party import Party, Role
 from federation.wire.codec import encode
 from federation.wire.identity import Identity
 from federation.wire.session import Session, derive
-from party_agent.checks import Checks, others, reason_of, with_features
+from party_agent.checks import Checks, as_owner_has_it, others, reason_of
 from party_agent.direct import DirectLinks
 from party_agent.promises import PromiseOf, check_promised
 
@@ -156,7 +156,7 @@ class Sessions:
         Raises:
             InvalidPolicy: the policy can not be read.
         """
-        task = with_features(order.task, self._checks.rules)
+        task = as_owner_has_it(order.task, self._checks.rules)
         return order if task is order.task else order.model_copy(update={"task": task})
 
     def close(self, job_id: str) -> None:

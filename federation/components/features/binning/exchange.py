@@ -39,12 +39,14 @@ class BinTooSmall(PartyRefused):
 
     code = "bin_too_small"
 
-    def __init__(self, least: int) -> None:
+    def __init__(self, least: int, party: str) -> None:
         # Which bins, and how many rows they have, stays at home.
         super().__init__(
-            f"columns have bins with fewer than {least} rows, which this party does not answer "
-            "for; use fewer bins, quantile instead of bucket, or leave these columns out",
+            f"columns of {party} have bins with fewer than {least} rows, for which it does not "
+            "answer; use fewer bins, quantile instead of bucket, or leave these columns out; or "
+            "lower least_bin_rows of the job, and have its owner lower that of policy.toml",
             least=least,
+            party=party,
         )
 
 
@@ -236,7 +238,7 @@ async def answer(
         raise UnfitLetter("labels", ch.guest.party)
     told = [] if p.skip_static or p.local_only else columns
     if any(has_small(column, p.least_bin_rows) for column in told):
-        raise BinTooSmall(p.least_bin_rows)
+        raise BinTooSmall(p.least_bin_rows, str(ch.me))
     sums = await asyncio.to_thread(_sums, told, common, lanes, labels)
     letter = _letter(told, sums, p)
     await ch.guest.send("bins", letter)

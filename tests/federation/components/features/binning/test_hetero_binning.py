@@ -235,9 +235,10 @@ async def test_a_curious_host_finds_no_two_labels_alike(play: Any) -> None:
 
 async def test_a_host_does_not_answer_for_bins_below_its_floor(play: Any) -> None:
     confs = {HOSTS[0]: {"least_bin_rows": 8}}
-    with pytest.raises(BinTooSmall, match="fewer than 8 rows") as refusal:
+    with pytest.raises(BinTooSmall, match="host:10000 have bins with fewer than 8 rows") as refusal:
         await play(hetero_feature_binning, OU, ports(), None, confs)
-    assert set(refusal.value.facts) == {"least"}
+    assert set(refusal.value.facts) == {"least", "party"}
+    assert "use fewer bins" in refusal.value.message
     confs = {HOSTS[0]: {"least_bin_rows": 7}}
     played = await play(hetero_feature_binning, OU, ports(), None, confs)
     assert "fewer than" not in played.reports[HOSTS[0]].text
