@@ -78,7 +78,8 @@ class Filters:
         if method == "correlation_filter":
             federated, values = self.p.correlation_param.select_federated, self._information()
         elif common is not None and common.select_federated:
-            federated, values = True, self.sources.of_model(method, common.metrics[0], self.p)
+            federated = True
+            values = self.sources.of_model(method, common.metrics[0], common.merged(0))
         else:
             return False
         trees = method in TREES and method != "homo_sbt_filter"
@@ -109,9 +110,8 @@ class Filters:
     ) -> Decision:
         kept, values, high = list(candidates), {}, True
         for at, (metric, kind, high, threshold) in enumerate(common.rules):
-            values = self._unused(method, candidates) | self.sources.of_model(
-                method, metric, self.p
-            )
+            told = self.sources.of_model(method, metric, common.merged(at))
+            values = self._unused(method, candidates) | told
             own = common.thresholds_of_hosts(at)
             special = {
                 party: limit
@@ -149,7 +149,7 @@ class Filters:
 
     def _information(self) -> Values:
         model = self.sources.model("correlation_filter", BINNINGS)
-        return self.sources.information(model, str(self.p.iv_param.mul_class_merge_type))
+        return self.sources.information(model, self.p.iv_param.merged(0))
 
     def _manually(self, candidates: list[Key]) -> list[Key]:
         manual = self.p.manually_param

@@ -10,6 +10,7 @@ from federation.components.params import Params, choice
 
 Numbers = Annotated[list[float], *OR_ONE]
 Flags = Annotated[list[bool], *OR_ONE]
+Merges: Any = Annotated[list[choice("average", "max", "min")], *OR_ONE]  # type: ignore[misc]
 FilterTypes: Any = Annotated[
     list[choice("threshold", "top_k", "top_percentile")],  # type: ignore[misc]
     *OR_ONE,
@@ -113,6 +114,8 @@ class ManuallyFilterParam(Params):
 class CommonFilterParam(Params):
     """Metrics of an earlier component, each with a rule; lists go side by side."""
 
+    _LISTS: ClassVar[tuple[str, ...]] = ("filter_type", "take_high", "threshold")
+
     metrics: Names = Field(description="what is looked at")
     filter_type: FilterTypes = Field(
         ["threshold"], description="threshold, top_k, or top_percentile (a share)"
@@ -129,7 +132,7 @@ class CommonFilterParam(Params):
     @model_validator(mode="after")
     def _side_by_side(self) -> Self:
         count = len(self.metrics)
-        for name in ("filter_type", "take_high", "threshold"):
+        for name in self._LISTS:
             given = len(getattr(self, name))
             if given not in (1, count):
                 raise ValueError(
@@ -141,6 +144,10 @@ class CommonFilterParam(Params):
             if kind == "top_percentile" and not 0 < threshold <= 1:
                 raise ValueError(f"threshold of top_percentile is above 0 to 1, not {threshold}")
         return self
+
+    def merged(self, metric: int) -> str:
+        """How the labels' values of the metric at that place become one."""
+        return "average"
 
     def _each(self, name: str) -> list[Any]:
         given = list(getattr(self, name))
@@ -190,10 +197,16 @@ class SBTFilterParam(CommonFilterParam):
 class IVFilterParam(CommonFilterParam):
     """By a binning model."""
 
+    _LISTS: ClassVar[tuple[str, ...]] = (*CommonFilterParam._LISTS, "mul_class_merge_type")
+
     metrics: Names = Field(["iv"], description="iv")
-    mul_class_merge_type: choice("average", "max", "min") = Field(  # type: ignore[valid-type]
-        "average", description="over the labels, where there are more than two"
+    mul_class_merge_type: Merges = Field(
+        ["average"], description="over the labels, where there are more than two; one, or for each"
     )
+
+    def merged(self, metric: int) -> str:
+        """How the labels' values of the metric at that place become one."""
+        return str(self._each("mul_class_merge_type")[metric])
 
 
 class CorrelationFilterParam(Params):

@@ -13,7 +13,6 @@ import numpy as np
 from federation.components.common.anonymous import find_place
 from federation.components.common.columns import numbers_of
 from federation.components.component import Model
-from federation.components.features.selection.params import SelectionParams
 from federation.errors import DataProblem
 from federation.spec.party import HOST, Party, Role
 from federation.tables import Table
@@ -91,15 +90,20 @@ class Sources:
             for place, name in enumerate(self.features)
         }
 
-    def of_model(self, method: str, metric: str, p: SelectionParams) -> Values:
+    def of_model(self, method: str, metric: str, merged: str) -> Values:
         """A metric of a bound model, of own features and where it knows of hosts' ones.
+
+        Args:
+            method: the filter that asks.
+            metric: its name.
+            merged: average, max or min over the labels, where there are several.
 
         Raises:
             ModelMissing: no such model, or it lacks the metric.
         """
         model = self.model(method, MODULES[method])
         if MODULES[method] is BINNINGS:
-            return self.information(model, str(p.iv_param.mul_class_merge_type))
+            return self.information(model, merged)
         if method == "statistic_filter":
             return self._statistics(model, metric)
         if method == "psi_filter":

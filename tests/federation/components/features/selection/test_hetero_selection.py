@@ -419,26 +419,34 @@ def test_fields_of_the_first_fate_versions_keep_their_meaning() -> None:
     assert p.variance_coe_param.value_threshold == 0.3
 
 
-@pytest.mark.parametrize("merged", ["average", "max", "min"])
-async def test_information_about_many_labels_is_merged_as_asked(play: Any, merged: str) -> None:
+@pytest.mark.parametrize("merged", [["average"], ["max"], ["min"], ["max", "min"]])
+async def test_information_about_many_labels_is_merged_as_asked(
+    play: Any, merged: list[str]
+) -> None:
     seats: dict[Party, dict[str, Any]] = {party: {"data": table(party)} for party in (G, H)}
     label = np.digitize(SCORE, [-0.5, 0.5]).astype(float)
     seats[G] = {"data": Table.instances(table(G).ids, X[G], NAMES[G], label=label)}
     conf = {"bin_num": 3, "encrypt_param": {"method": "OU"}}
     bins = await play(hetero_feature_binning, conf, seats)
     state = bins[G].model.state
-    merge = {"average": np.mean, "max": np.max, "min": np.min}[merged]
-    own = [merge([one[name] for one in state["ivs"]]) for name in NAMES[G]]
-    theirs = merge(np.array(state["hosts"][0]["ivs"]), axis=0)
-    limit = float(np.median([*own, *theirs]))
+    merges = [{"average": np.mean, "max": np.max, "min": np.min}[word] for word in merged]
+    own = np.array([[one[name] for name in NAMES[G]] for one in state["ivs"]])
+    both = np.hstack([own, np.array(state["hosts"][0]["ivs"])])
+    values = np.array([merge(both, axis=0) for merge in merges])
+    limits = np.median(values, axis=1)
     for party, given in seats.items():
         given["isometric_model"] = (bins[party].model,)
-    rule = {"threshold": limit, "mul_class_merge_type": merged}
+    rule = {
+        "metrics": ["iv"] * len(merged),
+        "threshold": limits.tolist(),
+        "mul_class_merge_type": merged,
+    }
     conf = {"filter_methods": ["iv_filter"], "iv_param": rule}
     played = await play(hetero_feature_selection, conf, seats)
+    stays = dict(zip(NAMES[G] + NAMES[H], (values >= limits[:, None]).all(axis=0), strict=True))
     assert left(played) == {
-        "guest:9999": [name for name, iv in zip(NAMES[G], own, strict=True) if iv >= limit],
-        "host:10000": [name for name, iv in zip(NAMES[H], theirs, strict=True) if iv >= limit],
+        "guest:9999": [name for name in NAMES[G] if stays[name]],
+        "host:10000": [name for name in NAMES[H] if stays[name]],
     }
 
 
@@ -456,7 +464,7 @@ def test_fields_of_all_fate_versions_are_taken() -> None:
                 "take_high": True,
                 "threshold": [10, 0.001],
                 "host_thresholds": None,
-                "mul_class_merge_type": "max",
+                "mul_class_merge_type": ["max", "average"],
             },
             "iv_value_param": {
                 "value_threshold": 1.0,
