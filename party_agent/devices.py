@@ -12,10 +12,11 @@ to that.
 import asyncio
 import os
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, MutableMapping
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
+_SEEN = "CUDA_VISIBLE_DEVICES"
 _LENT_PER_CORE = 4
 _LEAST_LENT = 20
 """What FATE's standalone lends; with its default of 4 cores a task, five jobs run side by side."""
@@ -112,8 +113,26 @@ def lent_of(asked: int) -> int:
 
 
 def gpus_of(asked: int) -> int:
-    """How many GPUs to offer; -1 asks for all NVIDIA devices that are found."""
-    return asked if asked >= 0 else len(list(Path("/dev").glob("nvidia[0-9]*")))
+    """How many GPUs to offer; -1 asks for all NVIDIA devices that are found and that we may see."""
+    if asked >= 0:
+        return asked
+    found, seen = len(list(Path("/dev").glob("nvidia[0-9]*"))), _seen(os.environ)
+    return found if seen is None else min(found, len(seen))
+
+
+def show_gpu(gpu: int | None, environment: MutableMapping[str, str]) -> None:
+    """Have a task see the GPU that was lent to it and no other, or none if none was."""
+    if gpu is None:
+        environment[_SEEN] = ""
+        return
+    seen = _seen(environment)
+    environment[_SEEN] = seen[gpu] if seen and gpu < len(seen) else str(gpu)
+
+
+def _seen(environment: MutableMapping[str, str]) -> list[str] | None:
+    """The GPUs that are left to us, or None for all."""
+    named = environment.get(_SEEN)
+    return None if named is None else [name for name in named.split(",") if name.strip()]
 
 
 def slots_of(asked: int, lent: int) -> int:

@@ -63,7 +63,11 @@ def _tried(subject: str, look: Callable[[], str]) -> Finding:
 def _kernels() -> str:
     """How ciphertexts are counted here, and why so."""
     found = kernels.status()
-    return f"{found.path} on {found.threads} threads: {found.reason}"
+    where = f"go to {found.device}" if found.device else "stay there"
+    return (
+        f"{found.path} on {found.threads} threads: {found.reason}; "
+        f"large batches {where}: {found.batches}"
+    )
 
 
 def _curve() -> str:

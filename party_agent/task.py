@@ -28,6 +28,7 @@ from federation.spec.orders import Reason, RunTask
 from federation.spec.party import Party
 from federation.wire.codec import Bytes, Limits, decode, encode
 from federation.wire.frames import Frame, FrameKind
+from party_agent.devices import show_gpu
 from party_agent.logs import SeatLog, keep_fault, places_of
 from party_agent.plain import json_like, plain
 from party_agent.ports import Made, Stores, bind, checkpointing, hand_through, keep
@@ -45,7 +46,7 @@ class Start:
 
     Attributes:
         keys: of this attempt, with each seat that the component exchanges letters with.
-        gpu: which one it may use.
+        gpu: which one it may use, counted among those that the agent sees.
     """
 
     order: RunTask
@@ -100,8 +101,7 @@ async def work(end: socket) -> None:
     except LinkClosed:
         return
     start = Start.of(frame.body)
-    if start.gpu is not None:
-        os.environ["CUDA_VISIBLE_DEVICES"] = str(start.gpu)
+    show_gpu(start.gpu, os.environ)
     log = SeatLog(start.home / "logs", start.order.job_id, start.me, start.order.task.component)
     try:
         said = await _carried_out(stream, start, log)

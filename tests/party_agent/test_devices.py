@@ -2,7 +2,9 @@
 
 import asyncio
 
-from party_agent.devices import Gpus, Slots, lent_of, slots_of
+import pytest
+
+from party_agent.devices import Gpus, Slots, gpus_of, lent_of, show_gpu, slots_of
 
 
 async def settle() -> None:
@@ -72,6 +74,24 @@ def test_a_task_gets_the_gpu_that_fewest_use() -> None:
         assert (one, two, three) == (0, 1, 0)
     with Gpus(0).borrow() as none:
         assert none is None
+
+
+@pytest.mark.parametrize(
+    ("lent", "before", "after"),
+    [(None, {}, ""), (1, {}, "1"), (1, {"CUDA_VISIBLE_DEVICES": "3,GPU-5f"}, "GPU-5f")],
+)
+def test_a_task_sees_no_gpu_but_the_one_it_was_lent(
+    lent: int | None, before: dict[str, str], after: str
+) -> None:
+    environment = dict(before)
+    show_gpu(lent, environment)
+    assert environment == {"CUDA_VISIBLE_DEVICES": after}
+
+
+def test_gpus_that_the_agent_may_not_see_are_not_offered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert gpus_of(-1) == 0
+    assert gpus_of(2) == 2
 
 
 def test_a_job_that_got_its_cores_finds_its_turns() -> None:

@@ -1,4 +1,4 @@
-"""Modular arithmetic on whole arrays, by machine code made at run time or by gmpy2."""
+"""Modular arithmetic on whole arrays, by machine code made at run time, gmpy2, or a GPU."""
 
 from federation.crypto.kernels.choice import Status, ring, status, warm
 from federation.crypto.kernels.machine import set_threads

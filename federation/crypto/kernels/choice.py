@@ -2,7 +2,8 @@
 
 The accelerated path is taken where llvmlite is installed, the processor has AVX-512 IFMA, and its
 results are gmpy2's on numbers drawn for the test, once for each size of modulus. All else is the
-portable path. `TRIPACT_KERNELS=portable` in the environment asks for that one.
+portable path. `TRIPACT_KERNELS=portable` in the environment asks for that one. Where there is a
+GPU, large batches may go to it, as `torch_path` says.
 
 Learns: nobody anything.
 """
@@ -13,20 +14,26 @@ import threading
 from dataclasses import dataclass
 from functools import cache
 
-import gmpy2
-import numpy as np
 from gmpy2 import mpz
 
+from federation.crypto.kernels import residue_numbers, torch_path
+from federation.crypto.kernels.batch_ring import BatchRing, Work
 from federation.crypto.kernels.limb_ring import LimbRing
 from federation.crypto.kernels.machine import kernels_for, missing, thread_count
 from federation.crypto.kernels.portable import PortableRing
 from federation.crypto.kernels.ring import Ring
+from federation.crypto.kernels.self_test import fault_between
 from federation.crypto.kernels.shape import Shape, shape_of
+from federation.crypto.kernels.torch_path import TorchPath
 
-SWITCH = "TRIPACT_KERNELS"
+SWITCH = torch_path.SWITCH
 _LEAST_BITS, _MOST_BITS = 512, 8192
+_STEP_BITS = 64
 _USUAL = (Shape(40, True), Shape(20, True))
 """Paillier at 2048 bits: modulo n**2, and modulo the squares of the primes."""
+_PAILLIER_BITS = 4096
+_BATCH = Work(products=147 * 10_000, steps=147, moved=10_000, shared=False)
+"""To encrypt 10,000 numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +44,15 @@ class Status:
         path: "ifma" or "portable".
         reason: why it is that one, as a sentence.
         threads: how many share a batch.
+        device: the torch device that large batches go to, or None.
+        batches: why they do or do not, as a clause.
     """
 
     path: str
     reason: str
     threads: int
+    device: str | None
+    batches: str
 
 
 _faults: list[str] = []
@@ -55,6 +66,16 @@ def ring(modulus: int, root: int | None = None) -> Ring:
         modulus: what to reduce by.
         root: its square root, if it has one that is known: products are cheaper then.
     """
+    near = _near(modulus, root)
+    if torch_path.obstacle() is not None:
+        return near
+    bits = -(-int(modulus).bit_length() // _STEP_BITS) * _STEP_BITS
+    if bits < _LEAST_BITS or not residue_numbers.fits(bits):
+        return near
+    return BatchRing(near, root, _torch(bits, root is not None))
+
+
+def _near(modulus: int, root: int | None) -> Ring:
     n = modulus if root is None else root
     odd = n % 2 == 1 and _LEAST_BITS <= int(n).bit_length() <= _MOST_BITS
     if not odd or _obstacle() is not None or not _passes(shape_of(n, root is not None)):
@@ -62,14 +83,36 @@ def ring(modulus: int, root: int | None = None) -> Ring:
     return LimbRing(n, pair=root is not None)
 
 
+@cache
+def _torch(bits: int, pair: bool) -> TorchPath:
+    return TorchPath(bits, _near, pair)
+
+
 def status() -> Status:
-    """Which path is on and why; compiles and tests one size if none was needed so far."""
+    """Which path is on and why; compiles, tests and tries one size if none was needed so far."""
     obstacle = _obstacle()
     if obstacle is None and not _passes(_USUAL[1]):
         obstacle = _faults[0]
+    found = _batches()
     if obstacle is not None:
-        return Status("portable", f"{obstacle}; gmpy2 counts instead", thread_count())
-    return Status("ifma", "AVX-512 IFMA, and its results are gmpy2's", thread_count())
+        why = f"{obstacle}; gmpy2 counts instead"
+        return Status("portable", why, thread_count(), *found)
+    return Status("ifma", "AVX-512 IFMA, and its results are gmpy2's", thread_count(), *found)
+
+
+def _batches() -> tuple[str | None, str]:
+    """The device that large batches go to, and why."""
+    fault = torch_path.obstacle()
+    if fault is not None:
+        return None, fault
+    path = _torch(_PAILLIER_BITS, True)
+    if not path.found():
+        return None, str(path.fault)
+    rates = path.tried()
+    measured = f"a product takes {rates.far:.3g} us on {path.name}, {rates.product:.3g} here"
+    if torch_path.asked_for():
+        return path.name, f"{SWITCH} asks for it; {measured}"
+    return (path.name if rates.sooner_far(_BATCH) else None), measured
 
 
 def warm() -> None:
@@ -112,29 +155,4 @@ def fault_of(shape: Shape) -> str | None:
     n = mpz(secrets.randbits(52 * shape.limbs - 8)) | 1 | mpz(1) << (52 * shape.limbs - 9)
     fast = LimbRing(n, pair=shape.pair)
     slow = PortableRing(fast.modulus, int(n))
-    values = [_unit(slow.modulus) for _ in range(11)]
-    exponents = np.array([secrets.randbits(20) for _ in values], dtype=np.int64)
-    labels = np.arange(11) % 3
-    results = []
-    for one in (fast, slow):
-        a = one.from_ints(values)
-        base = one.fixed_base(int(values[0]))
-        results.append(
-            {
-                "reading": one.to_ints(a),
-                "products": one.to_ints(one.multiply(a, a[::-1].copy())),
-                "squares": one.to_ints(one.squares(a, 3)),
-                "powers": one.to_ints(one.power(a, exponents)),
-                "chains": one.to_ints(one.bucket_products(a, labels, 4)),
-                "tables": one.to_ints(base.powers(exponents, 20)),
-            }
-        )
-    wrong = [name for name in results[0] if results[0][name] != results[1][name]]
-    return f"the self-test found {wrong[0]} wrong" if wrong else None
-
-
-def _unit(modulus: mpz) -> mpz:
-    while True:
-        value = mpz(secrets.randbelow(int(modulus)))
-        if gmpy2.gcd(value, modulus) == 1:
-            return value
+    return fault_between(fast, slow)

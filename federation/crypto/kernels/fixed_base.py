@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from federation.crypto.kernels.limbs import Rows, octets_of
+from federation.crypto.kernels.limbs import Rows, digits_of
 from federation.crypto.kernels.machine import aligned, at, spread
 from federation.crypto.kernels.ring import Exponents, FixedBase, Residues
 from federation.crypto.kernels.shape import LANES
@@ -49,12 +49,9 @@ class LimbFixedBase(FixedBase):
         places, groups = max(2, -(-bits // self._window)), -(-count // LANES)
         if not count:
             return self._ring.ones(0)
-        width = -(-bits // 8)
-        octets = octets_of(exponents, width)
-        flags = np.zeros((LANES * groups, places * self._window), dtype=np.uint8)
-        flags[:count, :bits] = np.unpackbits(octets, axis=1, bitorder="little")[:, :bits]
-        weights = (1 << np.arange(self._window)).astype(np.uint8)
-        digits = (flags.reshape(-1, places, self._window) * weights).sum(axis=2, dtype=np.uint8)
+        digits = np.zeros((LANES * groups, places), dtype=np.uint8)
+        found = digits_of(exponents, bits, self._window)
+        digits[:count, : found.shape[1]] = found
         return self._of_digits(digits.T.reshape(places, groups, LANES))[:count]
 
     def _of_digits(self, digits: NDArray[np.uint8]) -> Rows:
@@ -87,20 +84,11 @@ class LimbFixedBase(FixedBase):
             return self._tables
 
     def _made(self, places: int) -> NDArray[np.uint64]:
-        """Tables of the next places, by doubling: base**(d + 2**k) = base**d base**(2**k)."""
-        ring, entries = self._ring, 1 << self._window
-        firsts = []
+        """Tables of the next places."""
+        ring, firsts = self._ring, []
         for _ in range(places):
             firsts.append(self._next)
             self._next = ring.squares(self._next, self._window)
-        step = np.concatenate(firsts)
-        table = np.empty((places, entries, ring.shape.stride), dtype=np.uint64)
-        table[:, 0] = ring.ones(1)
-        for k in range(self._window):
-            size = 1 << k
-            known = table[:, :size].reshape(places * size, -1)
-            table[:, size : 2 * size] = ring.picked_product(
-                known, np.arange(len(known)), step, np.repeat(np.arange(places), size)
-            ).reshape(places, size, -1)
-            step = ring.squares(step, 1)
-        return table.transpose(0, 2, 1)[:, : ring.shape.words]
+        table = ring.power_table(np.concatenate(firsts), self._window)
+        entries = table.reshape(1 << self._window, places, ring.shape.stride)
+        return entries.transpose(1, 2, 0)[:, : ring.shape.words]

@@ -6,7 +6,7 @@ says. Halves are below 2 n, not unique; on the way out they become the one integ
     in:  sum_k mul(piece_k, R**(k + 2)), pieces of 52 limbs bits        out:  mul(a, 1) <= n
 
 Learns: nobody anything. Secret exponents show neither in branches nor in addresses.
-Source: Montgomery 1985; Montgomery 1987, section 10.3.1 (inverses).
+Source: Montgomery 1985.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,6 @@ import numpy as np
 from gmpy2 import mpz
 from numpy.typing import NDArray
 
-from federation.crypto import products
 from federation.crypto.kernels import limbs
 from federation.crypto.kernels.fixed_base import LimbFixedBase
 from federation.crypto.kernels.limbs import Rows
@@ -161,13 +160,10 @@ class LimbRing(Ring):
         return result[: len(a)]
 
     def power(self, a: Residues, exponents: Exponents) -> Residues:
-        digits = _nibbles(exponents)
-        return self._raised(a, digits)
+        return self._raised(a, limbs.nibbles_of(exponents))
 
     def power_all(self, a: Residues, exponent: int, bits: int) -> Residues:
-        width = -(-bits // 8)
-        octets = np.frombuffer(int(exponent).to_bytes(width, "little"), dtype=np.uint8)
-        digits = _split_octets(octets[np.newaxis])[:, : -(-bits // POWER_WINDOW)]
+        digits = limbs.nibbles_of(np.array([int(exponent)], dtype=object), bits)
         return self._raised(a, np.broadcast_to(digits, (len(a), digits.shape[1])))
 
     def _raised(self, a: Rows, digits: NDArray[np.uint64]) -> Rows:
@@ -192,14 +188,7 @@ class LimbRing(Ring):
         return result[: len(a)]
 
     def inverses(self, a: Residues) -> Residues:
-        half = len(a) // 2
-        if len(a) <= LANES:
-            return self.from_ints(products.inverses(self.to_ints(a), self.modulus))
-        left, right, rest = a[:half], a[half : 2 * half], a[2 * half :]
-        both = self.inverses(np.concatenate([self.multiply(left, right), rest]))
-        return np.concatenate(
-            [self.multiply(both[:half], right), self.multiply(both[:half], left), both[half:]]
-        )
+        return self.paired_inverses(a)
 
     def bucket_products(
         self,
@@ -310,17 +299,6 @@ def _filled(index: NDArray[np.int64], groups: int) -> NDArray[np.int64]:
     result = np.zeros(LANES * groups, dtype=np.int64)
     result[: len(index)] = index
     return result
-
-
-def _nibbles(exponents: Exponents) -> NDArray[np.uint64]:
-    """Digits of 4 bits, lowest first, shape (n, places); as many places as the longest needs."""
-    bits = int(exponents.max()).bit_length() if len(exponents) else 0
-    return _split_octets(limbs.octets_of(exponents, -(-bits // 8)))[:, : -(-bits // POWER_WINDOW)]
-
-
-def _split_octets(octets: NDArray[np.uint8]) -> NDArray[np.uint64]:
-    pairs = np.stack([octets & 15, octets >> 4], axis=2)
-    return pairs.reshape(len(octets), -1).astype(np.uint64)
 
 
 def _equal(rows: Rows, row: Rows) -> NDArray[np.bool_]:

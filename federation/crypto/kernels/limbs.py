@@ -80,6 +80,32 @@ def octets_of(exponents: NDArray[Any], width: int) -> NDArray[np.uint8]:
     return exponents.astype("<u8").view(np.uint8).reshape(-1, 8)[:, :width]
 
 
+def digits_of(exponents: NDArray[Any], bits: int, window: int) -> NDArray[np.uint8]:
+    """Digits of `window` bits, at most 8, lowest first, of integers below 2**bits.
+
+    Returns:
+        Shape (n, ceil(bits / window)).
+    """
+    places = -(-bits // window)
+    octets = octets_of(exponents, -(-bits // 8))
+    flags = np.zeros((len(exponents), places * window), dtype=np.uint8)
+    flags[:, :bits] = np.unpackbits(octets, axis=1, bitorder="little")[:, :bits]
+    weights = (1 << np.arange(window)).astype(np.uint8)
+    digits: NDArray[np.uint8] = (flags.reshape(-1, places, window) * weights).sum(
+        axis=2, dtype=np.uint8
+    )
+    return digits
+
+
+def nibbles_of(exponents: NDArray[Any], bits: int | None = None) -> NDArray[np.uint64]:
+    """Digits of 4 bits, lowest first, shape (n, places); without `bits` as many as are needed."""
+    if bits is None:
+        bits = int(exponents.max()).bit_length() if len(exponents) else 0
+    octets = octets_of(exponents, -(-bits // 8))
+    pairs = np.stack([octets & 15, octets >> 4], axis=2)
+    return pairs.reshape(len(octets), -1)[:, : -(-bits // 4)].astype(np.uint64)
+
+
 def beyond(data: bytes | memoryview, width: int, modulus: int) -> NDArray[np.bool_]:
     """Which numbers of a blob are not in 1 .. modulus - 1, shape (n,)."""
     words = _words(data, width)

@@ -40,11 +40,11 @@ class Plan:
 def power_products(ring: Ring, exponents: Exponents, bases: Residues) -> Residues:
     """As `Ring.power_products`."""
     rows, length = exponents.shape
-    bits = _longest(exponents)
+    bits = longest(exponents)
     if not bits:
         return ring.ones(rows)
     plan = cheapest(rows, length, bits)
-    both = np.concatenate([bases, ring.inverses(bases)])
+    both = ring.joined([bases, ring.inverses(bases)])
     source = _tables(ring, both, plan) if plan.shared else both
     step = max(1, _BLOCK_DIGITS // (length * plan.places))
     parts = []
@@ -54,7 +54,7 @@ def power_products(ring: Ring, exponents: Exponents, bases: Residues) -> Residue
             parts.append(_picked(ring, block, source, plan))
         else:
             parts.append(_bucketed(ring, block, source, plan))
-    return np.concatenate(parts)
+    return ring.joined(parts) if parts else ring.ones(0)
 
 
 def cheapest(rows: int, length: int, bits: int) -> Plan:
@@ -87,11 +87,11 @@ def _tables(ring: Ring, bases: Residues, plan: Plan) -> Residues:
     steps = [bases]
     for _ in range(plan.places - 1):
         steps.append(ring.squares(steps[-1], plan.window))
-    step = np.concatenate(steps)
+    step = ring.joined(steps)
     entries = [step]
     for _ in range(plan.half - 1):
         entries.append(ring.multiply(entries[-1], step))
-    return np.concatenate(entries)
+    return ring.joined(entries)
 
 
 def _picked(ring: Ring, exponents: Exponents, table: Residues, plan: Plan) -> Residues:
@@ -130,7 +130,8 @@ def _bucketed(ring: Ring, exponents: Exponents, bases: Residues, plan: Plan) -> 
     return result
 
 
-def _longest(exponents: Exponents) -> int:
+def longest(exponents: Exponents) -> int:
+    """Bits of the exponent furthest from zero."""
     if not exponents.size:
         return 0
     return max(abs(int(e)).bit_length() for e in (exponents.min(), exponents.max()))

@@ -1,7 +1,8 @@
-"""Arithmetic modulo one big number, over whole arrays: what both paths offer.
+"""Arithmetic modulo one big number, over whole arrays: what all paths offer.
 
 Residues are arrays whose first axis counts numbers; what else they hold is the path's own affair,
-so numpy's indexing and `concatenate` work on them and nothing else does. All are units.
+so they can be sliced and joined and nothing else. Those of the paths of the processor are numpy's,
+with its indexing and `concatenate`; those of the torch path are tensors. All are units.
 
 Learns: nobody anything. Bases and labels may show in times and addresses: they are ciphertexts, or
 the caller's own rows. Exponents of `power_all` and of a fixed base are secrets: the accelerated
@@ -15,6 +16,10 @@ from typing import Any
 import numpy as np
 from gmpy2 import mpz
 from numpy.typing import NDArray
+
+from federation.crypto import products
+
+_FEW = 8
 
 Residues = NDArray[Any]
 """First axis: numbers; the rest belongs to the ring that made it."""
@@ -55,6 +60,10 @@ class Ring(ABC):
     @abstractmethod
     def ones(self, count: int) -> Residues:
         """`count` times 1."""
+
+    def joined(self, parts: Sequence[Residues]) -> Residues:
+        """All numbers of some arrays, of which there is at least one."""
+        return np.concatenate(parts)
 
     @abstractmethod
     def from_ints(self, values: Sequence[int]) -> Residues:
@@ -124,3 +133,26 @@ class Ring(ABC):
     @abstractmethod
     def fixed_base(self, base: int) -> FixedBase:
         """Powers of `base`."""
+
+    # --- made of these, for rings that count in batches ------------------------------------------
+
+    def paired_inverses(self, a: Residues) -> Residues:
+        """As `inverses`: of half as many products of two, until few are left for gmpy2.
+
+        Source: Montgomery 1987, section 10.3.1.
+        """
+        half = len(a) // 2
+        if len(a) <= _FEW:
+            return self.from_ints(products.inverses(self.to_ints(a), self.modulus))
+        left, right, rest = a[:half], a[half : 2 * half], a[2 * half :]
+        both = self.paired_inverses(self.joined([self.multiply(left, right), rest]))
+        one, other = self.multiply(both[:half], right), self.multiply(both[:half], left)
+        return self.joined([one, other, both[half:]])
+
+    def power_table(self, a: Residues, window: int) -> Residues:
+        """All powers below 2**window, by doubling: power d of a[i] is number d len(a) + i."""
+        known, step = self.ones(len(a)), a
+        for k in range(window):
+            raised = self.multiply(known, self.joined([step] * (1 << k)))
+            known, step = self.joined([known, raised]), self.squares(step, 1)
+        return known

@@ -1,7 +1,9 @@
-"""Both paths count as plain integers do; the accelerated one where this machine has it."""
+"""All paths count as plain integers do; the accelerated one where this machine has it, and torch's
+on its processor device where torch is installed."""
 
 import math
 import secrets
+from importlib.util import find_spec
 
 import gmpy2
 import numpy as np
@@ -27,6 +29,10 @@ RINGS: list[Ring] = [PortableRing(N_683), PortableRing(N_683**2, N_683)]
 if missing() is None:
     RINGS += [LimbRing(N_512, pair=True), LimbRing(N_512), LimbRing(N_683, pair=True)]
     RINGS += [LimbRing(N_1024), LimbRing(N_2048, pair=True)]
+if find_spec("torch"):
+    from federation.crypto.kernels.torch_ring import TorchRing
+
+    RINGS += [TorchRing(N_512), TorchRing(N_683**2, N_683), TorchRing(N_2048**2, N_2048)]
 
 
 def name_of(ring: Ring) -> str:
@@ -214,7 +220,7 @@ def test_tables_and_buckets_agree(ring: Ring, window: int) -> None:
     exponents = np.random.default_rng(window).integers(-500, 500, size=(5, 6))
     bases = units(ring, 6)
     a = ring.from_ints(bases)
-    both = np.concatenate([a, ring.inverses(a)])
+    both = ring.joined([a, ring.inverses(a)])
     plan = Plan(True, window, -(-10 // window), 0)
     by_tables = _picked(ring, exponents, _tables(ring, both, plan), plan)
     by_buckets = _bucketed(ring, exponents, both, plan)
@@ -246,7 +252,7 @@ def test_random_powers_use_the_exponent_that_was_drawn(
 ) -> None:
     monkeypatch.setattr("secrets.token_bytes", lambda n: bytes([2]) * n)
     drawn = ring.to_ints(ring.fixed_base(5).random_powers(40, 64))
-    step = 7 if isinstance(ring, LimbRing) else 8
+    step = 8 if isinstance(ring, PortableRing) else 7
     exponent = sum(2 << (step * place) for place in range(-(-64 // step)))
     assert set(drawn) == {gmpy2.powmod(5, exponent, ring.modulus)}
 
