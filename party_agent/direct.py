@@ -231,13 +231,15 @@ class DirectLinks:
             before.abort()
         log.info("direct link", party_id=party_id)
         self.on_change()
+
+        def take(frame: Frame) -> None:
+            letter = frame.kind in (FrameKind.LETTER, FrameKind.LETTER_ACK)
+            if not letter or _party_of(frame, "from") != party_id:
+                raise ForgedSender(str(frame.header.get("from"))[:128])
+            self.on_frame(frame)
+
         try:
-            while True:
-                frame = await stream.receive()
-                letter = frame.kind in (FrameKind.LETTER, FrameKind.LETTER_ACK)
-                if not letter or _party_of(frame, "from") != party_id:
-                    raise ForgedSender(str(frame.header.get("from"))[:128])
-                self.on_frame(frame)
+            await stream.serve(take)
         except LinkClosed:
             log.info("direct link ended", party_id=party_id)
         except TripactError as error:

@@ -1,7 +1,7 @@
 """Letters on their way through the agent: out by the audit, in to the task they are for.
 
 A part that leaves a task is sealed; the agent sees who writes to whom under which tag, and no more.
-The first part of a letter brings its ledger row along, which is written to the audit before the
+The first part of a letter brings its ledger entry along; the row is written to the audit before the
 part leaves. Letters between two roles of this party go from task to task and never leave the agent.
 
 Nothing here waits: what a task does not read yet is held, within a bound, and what can not be held
@@ -92,20 +92,20 @@ class Relay:
 
         Raises:
             OSError: the audit can not be written; the letter did not leave.
+            MalformedMessage: what it brings for the audit can not be read.
         """
-        header = dict(frame.header)
-        row = header.pop(LEDGER, None)
+        header = {name: said for name, said in frame.header.items() if name != LEDGER}
         receiver = _seat_of(header, "to")
         if receiver is None or header.get("from") != str(box.seat):
             self._drop("forged_sender", frame)
             return
         inside = receiver.party_id == self._party_id
-        if row is not None:
-            ledger = LedgerRow.from_wire(row)
-            self._audit.note(ledger, inside=inside)
+        if LEDGER in frame.header:
+            row = LedgerRow.of(frame.header)
+            self._audit.note(row, inside=inside)
             if not inside:
                 box.letters += 1
-                box.letter_bytes += ledger.bytes
+                box.letter_bytes += row.bytes
         out = Frame(frame.kind, header, frame.body)
         self._final_acks.note(out)
         if inside:

@@ -8,13 +8,13 @@ journal together with the report, and only the first end counts.
 
 import asyncio
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import structlog
 from pydantic import ValidationError
 
-from federation.channel.stream import FrameStream
 from federation.components.registry import find_component
 from federation.errors import (
     LinkClosed,
@@ -175,7 +175,7 @@ class Runner:
                 )
             )
             attempt.box.open(stream)
-            return await self._serve(attempt, stream)
+            return await stream.serve(partial(self._take, attempt))
         except LinkClosed:
             return await self._died(attempt, worker)
         finally:
@@ -183,20 +183,19 @@ class Runner:
             attempt.give_up_questions()
             await stream.close()
 
-    async def _serve(self, attempt: Attempt, stream: FrameStream) -> Ending:
-        """Take what a task sends until it has ended."""
-        while True:
-            frame = await stream.receive()
-            if frame.kind in (FrameKind.LETTER, FrameKind.LETTER_ACK):
-                self._shop.relay.leave(attempt.box, frame)
-            elif frame.kind is FrameKind.ANSWER:
-                attempt.answered(frame)
-            elif frame.header.get("type") == "metric":
-                attempt.note_metric(decode(frame.body, MESSAGE_LIMITS))
-            elif frame.header.get("type") == "progress":
-                attempt.progress = (frame.header.get("done", 0), frame.header.get("total", 0))
-            elif frame.header.get("type") == "end":
-                return _ending_of(decode(frame.body, MESSAGE_LIMITS))
+    def _take(self, attempt: Attempt, frame: Frame) -> Ending | None:
+        """Take what a task sends: how it ended, if that is what it says."""
+        if frame.kind in (FrameKind.LETTER, FrameKind.LETTER_ACK):
+            self._shop.relay.leave(attempt.box, frame)
+        elif frame.kind is FrameKind.ANSWER:
+            attempt.answered(frame)
+        elif frame.header.get("type") == "metric":
+            attempt.note_metric(decode(frame.body, MESSAGE_LIMITS))
+        elif frame.header.get("type") == "progress":
+            attempt.progress = (frame.header.get("done", 0), frame.header.get("total", 0))
+        elif frame.header.get("type") == "end":
+            return _ending_of(decode(frame.body, MESSAGE_LIMITS))
+        return None
 
     async def _died(self, attempt: Attempt, worker: Worker) -> Ending:
         """A process that ended without a word: how, as the nursery tells in a moment."""

@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from socket import socket
@@ -199,10 +200,10 @@ class _AgentLink(StreamLink):
         self._agent = stream
         self._questions = questions
 
-    async def receive(self) -> Event:
-        """The next letter or news for the channel."""
+    async def serve(self, take: Callable[[Event], None]) -> None:
+        """Hand letters and news to the channel."""
         try:
-            return await super().receive()
+            await super().serve(take)
         except LinkClosed:
             os._exit(_AGENT_GONE)
 

@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Any, Self, overload
 
 from federation.channel.courier import Courier, Waiting
-from federation.channel.ledger import LedgerRow
+from federation.channel.ledger import Entry
 from federation.channel.link import Link
 from federation.channel.message import Declarations, Message
 from federation.channel.seat import Bounds, PeerKeys, Seat
@@ -41,29 +41,18 @@ class _Desk:
         self.bounds = bounds
         self.limits = Limits(size_bytes=bounds.letter_bytes)
 
-    def written(self, scope: Scope, tag: str, value: Any, to: Sequence[Party]) -> bytes:
-        """The content of a letter to seats of one role, ciphertexts refreshed."""
+    def written(self, tag: str, value: Any, to: Party) -> bytes:
+        """The content of a letter to a seat, or to all of its role, ciphertexts refreshed."""
         me = self.courier.seat.me
-        message = self.declarations.get(tag, me, to[0])
+        message = self.declarations.get(tag, me, to)
         return encode(message.dump(value, me), self.limits)
 
-    def row(self, scope: Scope, tag: str, value: Any, to: Party, size_bytes: int) -> LedgerRow:
-        """The ledger row of a letter of `size_bytes`."""
+    def entry(self, tag: str, value: Any, to: Party, size_bytes: int) -> Entry:
+        """What the ledger is to say of a letter of `size_bytes`."""
         seat = self.courier.seat
         message = self.declarations.get(tag, seat.me, to)
-        return LedgerRow(
-            seat.job_id,
-            seat.task_id,
-            seat.version,
-            seat.component,
-            str(seat.me),
-            str(to),
-            scope,
-            tag,
-            message.type_name,
-            message.form.describe(value),
-            sealed_size(size_bytes, self.bounds.part_bytes),
-        )
+        size = sealed_size(size_bytes, self.bounds.part_bytes)
+        return Entry(seat.component, message.type_name, message.form.describe(value), size)
 
 
 class Peer:
@@ -82,8 +71,8 @@ class Peer:
             WrongLetterType: the value is not of the declared type.
             Unavailable: the channel has failed.
         """
-        desk, scope = self._desk, self._scope
-        data = desk.written(scope, tag, value, [self.party])
+        desk = self._desk
+        data = desk.written(tag, value, self.party)
         await self._post(tag, value, data)
 
     async def receive(self, tag: str) -> Any:
@@ -102,8 +91,8 @@ class Peer:
         return message.load(decode(letter.data, desk.limits), desk.keyring, self.party)
 
     async def _post(self, tag: str, value: Any, data: bytes) -> None:
-        row = self._desk.row(self._scope, tag, value, self.party, len(data))
-        await self._desk.courier.send(self.party, self._scope, tag, data, row)
+        entry = self._desk.entry(tag, value, self.party, len(data))
+        await self._desk.courier.send(self.party, self._scope, tag, data, entry)
 
     def __repr__(self) -> str:
         """The seat."""
@@ -135,8 +124,7 @@ class Peers(Sequence[Peer]):
     async def send(self, tag: str, value: Any) -> None:
         """Send the same letter to all of them; errors as of `Peer.send`."""
         if self._peers:
-            parties = [peer.party for peer in self._peers]
-            data = self._desk.written(self._scope, tag, value, parties)
+            data = self._desk.written(tag, value, self._peers[0].party)
             await asyncio.gather(*(peer._post(tag, value, data) for peer in self._peers))
 
     async def gather(self, tag: str) -> list[Any]:

@@ -15,13 +15,12 @@ windows. A seat that ended well says so; letters to it are then nobody's loss.
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from time import monotonic
 
 import structlog
 
-from federation.channel.ledger import LedgerRow
+from federation.channel.ledger import Entry
 from federation.channel.link import LEDGER, Event, Link, Resumed
 from federation.channel.message import Declarations
 from federation.channel.seat import Bounds, PeerKeys, Seat
@@ -61,7 +60,7 @@ class _Peer:
         self.news = asyncio.Event()
         self.left = False
         self.next_out = 0
-        self.rows: dict[int, LedgerRow] = {}
+        self.entries: dict[int, Entry] = {}
         self.ack_due = self.ask_due = self.resend_due = False
         self.granted = 0
         self.unacknowledged = 0
@@ -94,6 +93,22 @@ class _Peer:
         return ack
 
 
+class _Wait:
+    """Something that is waited for, from entering to leaving."""
+
+    __slots__ = ("_all", "_what")
+
+    def __init__(self, everything: dict[object, Waiting], what: Waiting) -> None:
+        self._all = everything
+        self._what = what
+
+    def __enter__(self) -> None:
+        self._all[self] = self._what
+
+    def __exit__(self, *_: object) -> None:
+        del self._all[self]
+
+
 class Courier:
     """The engine under a channel and all its scopes."""
 
@@ -118,7 +133,7 @@ class Courier:
         }
         self._by_name = {str(party): peer for party, peer in self._peers.items()}
         self._mailbox = Mailbox(bounds.mailbox_bytes)
-        self._wanted: dict[_Address, list[asyncio.Event]] = {}
+        self._wanted: dict[_Address, list[asyncio.Future[None]]] = {}
         self._waiting: dict[object, Waiting] = {}
         self._work = asyncio.Event()
         self._failure: Exception | None = None
@@ -137,7 +152,7 @@ class Courier:
         return [(party, tag, now - since) for party, tag, since in self._waiting.values()]
 
     async def send(
-        self, receiver: Party, scope: Scope, tag: str, data: bytes, row: LedgerRow
+        self, receiver: Party, scope: Scope, tag: str, data: bytes, entry: Entry
     ) -> None:
         """Send a letter; returns when all of it has left and at most a window is unacknowledged.
 
@@ -155,7 +170,7 @@ class Courier:
                     if peer.left:
                         return
                     if not kept:
-                        peer.rows[peer.sealing.sequence] = row
+                        peer.entries[peer.sealing.sequence] = entry
                     peer.outbox.keep(next(frames))
                     kept += 1
                     await self._transmit(peer)
@@ -171,9 +186,9 @@ class Courier:
             PeerLeft: the sender's task has ended, and there is none.
             TripactError: the channel has failed.
         """
-        address = (sender, scope, tag)
-        letter = self._take(address)
-        return letter or await self._wait_for(self._peers[sender], address)
+        peer = self._peers[sender]
+        address = (peer.party, scope, tag)
+        return self._take(address) or await self._wait_for(peer, address)
 
     async def close(self) -> None:
         """Wait until every letter was received, say that this task has ended, and stop.
@@ -221,19 +236,22 @@ class Courier:
         return letter
 
     async def _wait_for(self, peer: _Peer, address: _Address) -> Letter:
-        arrived = asyncio.Event()
-        wanted = self._wanted.setdefault(address, [])
-        wanted.append(arrived)
         if not peer.opening.expected:
             self._ask(peer)  # what it sent before we were here may be lost
+        with self._waits(peer.party, address[2]):
+            while (letter := self._take(address)) is None:
+                if peer.left:
+                    raise PeerLeft(str(peer.party), address[2])
+                await self._arrival(address)
+            return letter
+
+    async def _arrival(self, address: _Address) -> None:
+        """Wait until a letter has come there, or none ever will."""
+        arrived = asyncio.get_running_loop().create_future()
+        wanted = self._wanted.setdefault(address, [])
+        wanted.append(arrived)
         try:
-            with self._waits(peer.party, address[2]):
-                while (letter := self._take(address)) is None:
-                    if peer.left:
-                        raise PeerLeft(str(peer.party), address[2])
-                    arrived.clear()
-                    await arrived.wait()
-                return letter
+            await arrived
         finally:
             wanted.remove(arrived)
             if not wanted:
@@ -256,17 +274,11 @@ class Courier:
         await peer.news.wait()
         self._check()
 
-    @contextmanager
-    def _waits(self, party: Party, tag: str) -> Iterator[None]:
+    def _waits(self, party: Party, tag: str) -> "_Wait":
         """While inside, the task takes all that arrives, and can say whom it waits for."""
         if self._is_crowded():
             self._work.set()
-        mark = object()
-        self._waiting[mark] = (party, tag, monotonic())
-        try:
-            yield
-        finally:
-            del self._waiting[mark]
+        return _Wait(self._waiting, (party, tag, monotonic()))
 
     def _is_crowded(self) -> bool:
         return not self._waiting and self._mailbox.size_bytes > self._bounds.quiet_bytes
@@ -275,8 +287,7 @@ class Courier:
 
     async def _read(self) -> None:
         try:
-            while True:
-                self._accept(await self._link.receive())
+            await self._link.serve(self._accept)
         except Exception as error:  # whatever it is, the task must hear of it
             self._fail(error)
 
@@ -338,7 +349,8 @@ class Courier:
 
     def _wake(self, address: _Address) -> None:
         for arrived in self._wanted.get(address, ()):
-            arrived.set()
+            if not arrived.done():
+                arrived.set_result(None)
 
     # --- what leaves beside letters
 
@@ -366,9 +378,9 @@ class Courier:
         """
         peer.next_out = max(peer.next_out, peer.outbox.acknowledged)
         while (frame := peer.outbox.get(peer.next_out)) is not None:
-            row = peer.rows.pop(peer.next_out, None)
+            entry = peer.entries.pop(peer.next_out, None)
             peer.next_out += 1
-            await self._link.send(frame if row is None else _with_row(frame, row))
+            await self._link.send(frame if entry is None else _with_entry(frame, entry))
             peer.next_out = max(peer.next_out, peer.outbox.acknowledged)
 
     def _ask(self, peer: _Peer) -> None:
@@ -402,5 +414,5 @@ class Courier:
             raise self._failure
 
 
-def _with_row(frame: Frame, row: LedgerRow) -> Frame:
-    return Frame(frame.kind, {**frame.header, LEDGER: row.to_wire()}, frame.body)
+def _with_entry(frame: Frame, entry: Entry) -> Frame:
+    return Frame(frame.kind, {**frame.header, LEDGER: list(entry)}, frame.body)

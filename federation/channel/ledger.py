@@ -1,9 +1,21 @@
 """The ledger: a row for every letter that leaves a seat; its kind and size, not its words."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
+from federation.channel.link import LEDGER
+from federation.errors import MalformedMessage
 from federation.wire.seal import Scope
+
+
+class Entry(NamedTuple):
+    """What a letter's row has beside the header of the letter's first part."""
+
+    component: str
+    type: str
+    shape: str
+    bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +43,27 @@ class LedgerRow:
     shape: str
     bytes: int
 
-    def to_wire(self) -> dict[str, Any]:
-        """The row in the codec's types."""
-        return {name: getattr(self, name) for name in LedgerRow.__slots__}
-
     @classmethod
-    def from_wire(cls, wire: dict[str, Any]) -> "LedgerRow":
-        """The row that a task's first part brought along.
+    def of(cls, header: Mapping[str, Any]) -> "LedgerRow":
+        """The row of a letter, from the header of its first part with the entry under `LEDGER`.
 
         Raises:
-            TypeError: fields are missing or unknown.
+            MalformedMessage: it does not tell of a letter.
         """
-        return cls(**{**wire, "scope": tuple(wire.get("scope", ()))})
+        try:
+            component, kind, shape, size = header[LEDGER]
+            return cls(
+                header["job"],
+                header["task"],
+                header["version"],
+                component,
+                header["from"],
+                header["to"],
+                tuple(header["scope"]),
+                header["tag"],
+                kind,
+                shape,
+                size,
+            )
+        except (KeyError, TypeError, ValueError):
+            raise MalformedMessage("a letter brings no row for the ledger") from None

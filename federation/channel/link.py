@@ -4,8 +4,8 @@ A link may lose, repeat or reorder frames, and loses all that is in flight when 
 restarts; the two channels at its ends make that good. It carries frames of two kinds:
 
 - LETTER: one sealed part. The first part of a letter, when it leaves for the first time, has its
-  ledger row under `LEDGER` in the header; who carries it on (the party's agent) takes the row out
-  and writes it down.
+  ledger entry under `LEDGER` in the header; who carries it on (the party's agent) takes the entry
+  out and writes the row down.
 - LETTER_ACK: what was received; authenticated, without a body.
 
 An agent that relays for a task does three more things: it never waits for the task to read (the
@@ -13,6 +13,7 @@ senders' windows bound what it holds), it tells the task when its own way out wa
 (Resumed), and it keeps `FinalAcks` of tasks that ended.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -41,11 +42,14 @@ class Link(Protocol):
             LinkClosed: it never will.
         """
 
-    async def receive(self) -> Event:
-        """The next frame for this seat, or news of the link itself.
+    async def serve(self, take: Callable[[Event], None]) -> None:
+        """Hand frames for this seat, and news of the link, to `take`, at once and in order.
+
+        Goes on until it is cancelled.
 
         Raises:
             LinkClosed: nothing more will come.
+            Exception: what `take` raises; it gets nothing more then.
         """
 
     async def close(self) -> None:

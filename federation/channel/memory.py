@@ -148,19 +148,20 @@ class MemoryLink:
         if self._closed:
             raise LinkClosed
         if LEDGER in frame.header:
-            header = dict(frame.header)
-            self._relay.ledger.append(LedgerRow.from_wire(header.pop(LEDGER)))
+            self._relay.ledger.append(LedgerRow.of(frame.header))
+            header = {name: said for name, said in frame.header.items() if name != LEDGER}
             frame = Frame(frame.kind, header, frame.body)
         self._relay.carry(frame)
 
-    async def receive(self) -> Event:
-        """The next frame for this seat, or news of a cut."""
-        while not self.queue:
+    async def serve(self, take: Callable[[Event], None]) -> None:
+        """Hand frames for this seat, and news of cuts, to `take`."""
+        while True:
+            await self._arrived.wait()
+            self._arrived.clear()
+            while self.queue:
+                take(self.queue.popleft())
             if self._closed:
                 raise LinkClosed
-            self._arrived.clear()
-            await self._arrived.wait()
-        return self.queue.popleft()
 
     async def close(self) -> None:
         """Leave the relay."""

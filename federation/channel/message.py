@@ -32,14 +32,13 @@ class Message:
     payload: type[Any]
     doc: str
     form: Form = field(init=False, repr=False, compare=False)
+    type_name: str = field(init=False, repr=False, compare=False)
+    """The declared type, for people."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "form", form_of(self.payload))
-
-    @property
-    def type_name(self) -> str:
-        """The declared type, for people."""
-        return getattr(self.payload, "__name__", None) or str(self.payload)
+        name = getattr(self.payload, "__name__", None) or str(self.payload)
+        object.__setattr__(self, "type_name", name)
 
     def dump(self, value: Any, sender: Party) -> Any:
         """The value in the codec's types, ciphertexts refreshed.

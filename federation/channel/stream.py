@@ -13,6 +13,7 @@ import asyncio
 import socket
 from collections import deque
 from collections.abc import Callable
+from typing import TypeVar
 
 from federation.channel.link import Event, Resumed
 from federation.errors import LinkClosed, MalformedMessage, TripactError
@@ -21,6 +22,10 @@ from federation.wire.frames import MAX_FRAME_BYTES, Frame, FrameKind, FrameReade
 _SOCKET_BUFFER_BYTES = 1 << 20
 _UNREAD_BYTES = 2 << 20
 _READS_A_TURN = 16
+
+_LETTERS = frozenset({FrameKind.LETTER, FrameKind.LETTER_ACK})
+
+T = TypeVar("T")
 
 
 class FrameStream:
@@ -38,6 +43,8 @@ class FrameStream:
         self._unread_bytes = 0
         self._arrived = asyncio.Event()
         self._failure: TripactError | None = None
+        self._hand: Callable[[Frame], None] = self._hold
+        self._fail_server: Callable[[TripactError], None] = _nobody
         self._reading = False
         self._unsent: deque[memoryview] = deque()
         self._left = asyncio.Event()
@@ -105,11 +112,50 @@ class FrameStream:
                 raise self._failure
             self._arrived.clear()
             await self._arrived.wait()
-        frame = self._frames.popleft()
-        self._unread_bytes -= len(frame.body)
-        if not self._reading and self._unread_bytes <= _UNREAD_BYTES:
-            self._listen(wanted=self._failure is None)
-        return frame
+        return self._next()
+
+    async def serve(self, take: Callable[[Frame], T | None]) -> T:
+        """Hand each frame to `take` as it comes, at once and in order, until that gives something.
+
+        No task has to be woken for a frame. What comes later is held for `receive`.
+
+        Returns:
+            What `take` gave.
+
+        Raises:
+            LinkClosed: the other end is gone.
+            MalformedMessage: a frame can not be read; the stream is then of no more use.
+            Exception: what `take` raised.
+        """
+        over: asyncio.Future[T] = self._loop.create_future()
+
+        def end(error: Exception) -> None:
+            if not over.done():
+                over.set_exception(error)
+
+        def hand(frame: Frame) -> None:
+            if over.done():
+                self._hold(frame)
+                return
+            try:
+                given = take(frame)
+            except Exception as error:  # whoever serves is to hear of it
+                end(error)
+                return
+            if given is not None and not over.done():
+                over.set_result(given)
+
+        try:
+            while self._frames and not over.done():
+                hand(self._next())
+            if self._failure is not None:
+                end(self._failure)
+            self._hand, self._fail_server = hand, end
+            return await over
+        finally:
+            self._hand, self._fail_server = self._hold, _nobody
+            if over.done() and not over.cancelled():
+                over.exception()  # Marked as looked at: who serves may have been cancelled.
 
     async def close(self) -> None:
         """Close this end, after what was written has left."""
@@ -141,8 +187,9 @@ class FrameStream:
     def _read(self) -> None:
         """Take what the socket holds, up to what one turn may take and what is held unread."""
         for _ in range(_READS_A_TURN):
+            room = self._reader.buffer()
             try:
-                count = self._end.recv_into(self._reader.buffer())
+                count = self._end.recv_into(room)
                 frames = self._reader.filled(count)
             except BlockingIOError:
                 return
@@ -155,13 +202,26 @@ class FrameStream:
             if not count:
                 self._fail(LinkClosed())
                 return
-            if frames:
-                self._frames.extend(frames)
-                self._unread_bytes += sum(len(frame.body) for frame in frames)
-                self._arrived.set()
-                if self._unread_bytes > _UNREAD_BYTES:
-                    self._listen(wanted=False)
-                    return
+            for frame in frames:
+                self._hand(frame)
+            if not self._reading or count < len(room):
+                return
+
+    def _hold(self, frame: Frame) -> None:
+        """Keep a frame until somebody receives it, and read no more if there are too many."""
+        self._frames.append(frame)
+        self._unread_bytes += len(frame.body)
+        self._arrived.set()
+        if self._unread_bytes > _UNREAD_BYTES:
+            self._listen(wanted=False)
+
+    def _next(self) -> Frame:
+        """The oldest frame that is held."""
+        frame = self._frames.popleft()
+        self._unread_bytes -= len(frame.body)
+        if not self._reading and self._unread_bytes <= _UNREAD_BYTES:
+            self._listen(wanted=self._failure is None)
+        return frame
 
     def _fail(self, error: TripactError) -> None:
         """Read no more; who waits hears of the first failure."""
@@ -169,6 +229,7 @@ class FrameStream:
         if self._end.fileno() >= 0:
             self._listen(wanted=False)
         self._arrived.set()
+        self._fail_server(self._failure)
 
     # --- what leaves
 
@@ -176,8 +237,10 @@ class FrameStream:
         """Give the socket what it takes."""
         try:
             while self._unsent:
-                buffers = [self._unsent[0], *([self._unsent[1]] if len(self._unsent) > 1 else [])]
-                self._sent(self._end.sendmsg(buffers))
+                if len(self._unsent) == 1:
+                    self._sent(self._end.send(self._unsent[0]))
+                else:
+                    self._sent(self._end.sendmsg([self._unsent[0], self._unsent[1]]))
         except BlockingIOError:
             return
         except OSError:
@@ -212,19 +275,26 @@ class StreamLink:
         """Hand one frame to the agent."""
         await self._stream.send(frame)
 
-    async def receive(self) -> Event:
-        """The next letter, acknowledgement or news."""
-        while True:
-            frame = await self._stream.receive()
-            if frame.kind in (FrameKind.LETTER, FrameKind.LETTER_ACK):
-                return frame
-            if frame.kind is FrameKind.WELCOME:
-                return Resumed()
-            if frame.kind is FrameKind.BYE:
+    async def serve(self, take: Callable[[Event], None]) -> None:
+        """Hand letters, acknowledgements and news to `take` as they come."""
+
+        def sort(frame: Frame) -> None:
+            if frame.kind in _LETTERS:
+                take(frame)
+            elif frame.kind is FrameKind.WELCOME:
+                take(Resumed())
+            elif frame.kind is FrameKind.BYE:
                 raise LinkClosed
-            if self._other is None:
+            elif self._other is None:
                 raise MalformedMessage("a frame of this kind is not for a task")
-            self._other(frame)
+            else:
+                self._other(frame)
+
+        await self._stream.serve(sort)
 
     async def close(self) -> None:
         """Leave the stream open: a task has more to tell its agent than letters."""
+
+
+def _nobody(_: TripactError) -> None:
+    """Nobody serves."""

@@ -12,8 +12,8 @@ Everything else is refused, both ways. A tuple arrives as a list. Blobs are alig
 decoded as read-only views into the message. A list of numbers costs far more than an array.
 """
 
-import contextlib
 import struct
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from federation.errors import MalformedMessage
-from federation.wire.limits import DEFAULT_LIMITS, LIFT_BYTES, Limits, Survey
+from federation.wire.limits import DEFAULT_LIMITS, LIFT_BYTES, SMALL_BYTES, Limits, Survey
 from federation.wire.vectors import BigIntVector, StringVector
 
 __all__ = ["DEFAULT_LIMITS", "BigIntVector", "Bytes", "Limits", "StringVector", "decode", "encode"]
@@ -33,7 +33,9 @@ _LIFTED, _ARRAY, _BIG_INTS, _BIG_INT, _STRINGS = range(5)
 _ON_THE_WIRE = frozenset({_ARRAY, _BIG_INTS, _BIG_INT, _STRINGS})
 _ALIGNMENT = 16
 _PLAIN = frozenset({type(None), bool, int, float, str, bytes})
-_SMALL_BYTES, _SMALL_ENTRIES, _SMALL_DEPTH = 1024, 64, 8
+_TEXT = frozenset({str})
+_UNKNOWN = object()
+_SMALL_ENTRIES = 64
 _MOST_DIMENSIONS = 8
 _DTYPE_NAMES = ("|b1", "|i1", "<i2", "<i4", "<i8", "|u1", "<u2", "<u4", "<u8", "<f2", "<f4", "<f8")
 _DTYPES = tuple(np.dtype(name) for name in _DTYPE_NAMES)
@@ -51,11 +53,10 @@ def encode(value: object, limits: Limits = DEFAULT_LIMITS) -> bytes:
         TypeError: a type that is not in the table.
         ValueError: over a limit, or a text with a lone surrogate.
     """
-    if _is_small(value, min(limits.depth, _SMALL_DEPTH)):
-        with contextlib.suppress(ValueError, OverflowError):  # the writer says what is wrong
-            data: bytes = msgpack.packb(value, buf_size=_SMALL_BYTES)
-            if len(data) <= min(_SMALL_BYTES, limits.size_bytes, limits.elements):
-                return data
+    if _is_small(value, limits.small_depth):
+        data = _packed(value)
+        if 0 < len(data) <= limits.small_bytes:
+            return data
     writer = _Writer(limits)
     writer.write(value, 0)
     return writer.finish()
@@ -70,38 +71,62 @@ def decode(data: Bytes, limits: Limits = DEFAULT_LIMITS) -> Any:
         MalformedMessage: anything but one well-formed value within the limits.
     """
     view = memoryview(data).cast("B").toreadonly()
-    if len(view) <= min(_SMALL_BYTES, limits.size_bytes, limits.elements):
-        with contextlib.suppress(ValueError, TypeError, MalformedMessage):  # said by the survey
-            value = _unpacked(view, _no_extension, _SMALL_BYTES, _SMALL_BYTES)
-            if _is_small(value, min(limits.depth, _SMALL_DEPTH)):
-                return value
+    if len(view) <= limits.small_bytes:
+        value = _small_value(view)
+        if value is not _UNKNOWN and _is_small(value, limits.small_depth):
+            return value
     survey = Survey(view, limits, _ON_THE_WIRE)
     survey.walk()
     loader = _Loader(limits)
     try:
         skeleton = loader.skeleton(view, survey) if survey.lifted else view
-        return _unpacked(skeleton, loader.load, limits.size_bytes, limits.elements)
+        return msgpack.unpackb(
+            skeleton,
+            object_pairs_hook=_mapping,
+            ext_hook=loader.load,
+            max_str_len=limits.size_bytes,
+            max_bin_len=limits.size_bytes,
+            max_array_len=limits.elements,
+            max_map_len=limits.elements,
+            max_ext_len=limits.size_bytes,
+        )
     except UnicodeDecodeError:
         raise MalformedMessage("a text is not UTF-8") from None
     except (ValueError, TypeError, OverflowError) as error:
         raise MalformedMessage(f"it can not be read ({type(error).__name__})") from None
 
 
-def _unpacked(
-    data: Bytes, extension: Callable[[int, bytes], Any], size_bytes: int, elements: int
-) -> Any:
-    return msgpack.unpackb(
-        data,
-        raw=False,
-        strict_map_key=True,
-        object_pairs_hook=_mapping,
-        ext_hook=extension,
-        max_str_len=size_bytes,
-        max_bin_len=size_bytes,
-        max_array_len=elements,
-        max_map_len=elements,
-        max_ext_len=size_bytes,
-    )
+def _packed(value: object) -> bytes:
+    """A small value as bytes; none if something is wrong with it, as the writer will say."""
+    try:
+        data: bytes = _own.packer.pack(value)
+    except (ValueError, OverflowError):
+        return b""
+    if len(data) > SMALL_BYTES:
+        _own.packer = _small_packer()  # its room has grown by as much
+    return data
+
+
+def _small_packer() -> msgpack.Packer:
+    return msgpack.Packer(buf_size=SMALL_BYTES)
+
+
+class _Own(threading.local):
+    """What a thread uses again; making it anew would take longer than most messages do."""
+
+    def __init__(self) -> None:
+        self.packer = _small_packer()
+
+
+_own = _Own()
+
+
+def _small_value(data: memoryview) -> Any:
+    """The value of a short message; `_UNKNOWN` if it is none, as the survey will say why."""
+    try:
+        return msgpack.unpackb(data, object_pairs_hook=_distinct, ext_hook=_no_extension)
+    except (ValueError, TypeError, MalformedMessage):
+        return _UNKNOWN
 
 
 def _is_small(value: Any, depth: int) -> bool:
@@ -111,16 +136,20 @@ def _is_small(value: Any, depth: int) -> bool:
     their bytes are the same.
     """
     kind = type(value)
-    if kind in _PLAIN:
-        return True
-    if kind not in (dict, list, tuple) or depth < 1 or len(value) > _SMALL_ENTRIES:
-        return False
     inside = value
     if kind is dict:
-        if not all(type(key) is str for key in value):
+        if not _TEXT.issuperset(map(type, value)):
             return False
         inside = value.values()
-    return all(type(one) in _PLAIN or _is_small(one, depth - 1) for one in inside)
+    elif kind is not list and kind is not tuple:
+        return kind in _PLAIN
+    if depth < 1 or len(value) > _SMALL_ENTRIES:
+        return False
+    kinds = set(map(type, inside))
+    if kinds <= _PLAIN:
+        return True
+    deeper = [one for one in inside if type(one) not in _PLAIN]
+    return all(_is_small(one, depth - 1) for one in deeper)
 
 
 def _no_extension(code: int, _: bytes) -> Any:
@@ -281,11 +310,16 @@ class _Loader:
 _LIFTED_HEAD = bytes((0xD6, _LIFTED))
 
 
-def _mapping(pairs: list[tuple[Any, Any]]) -> dict[str, Any]:
+def _distinct(pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:
     mapping = dict(pairs)
     if len(mapping) != len(pairs):
         raise MalformedMessage("a map has a key twice")
-    if not all(type(key) is str for key in mapping):
+    return mapping
+
+
+def _mapping(pairs: list[tuple[Any, Any]]) -> dict[str, Any]:
+    mapping = _distinct(pairs)
+    if not _TEXT.issuperset(map(type, mapping)):
         raise MalformedMessage("a map has a key that is not a text")
     return mapping
 

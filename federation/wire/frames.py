@@ -23,6 +23,8 @@ HEADER_LIMITS = Limits(size_bytes=1 << 20, depth=32, elements=1 << 16)
 
 _HEAD = struct.Struct(">BBI")
 _SIZE = struct.Struct(">I")
+_STREAM_HEAD = struct.Struct(">IBBI")
+_WORTH_SHARING_BYTES = 4096
 _SHARED_BYTES = 1 << 16
 
 
@@ -76,16 +78,20 @@ def pack_bytes(frame: Frame) -> bytes:
 
 
 def pack_stream(frame: Frame, limit: int = MAX_FRAME_BYTES) -> list[Bytes]:
-    """The frame as buffers for a byte stream, with its size before it.
+    """The frame as buffers for a byte stream, with its size before it; a short body is copied.
 
     Raises:
         ValueError: it is larger than `limit` bytes, so that nobody would read it.
     """
-    buffers = pack(frame)
-    size = sum(map(len, buffers))
+    header = encode(frame.header, HEADER_LIMITS)
+    body = frame.body
+    size = _HEAD.size + len(header) + len(body)
     if size > limit:
         raise ValueError(f"a frame of {size} bytes is over the limit of {limit}")
-    return [_SIZE.pack(size) + buffers[0], *buffers[1:]]
+    start = _STREAM_HEAD.pack(size, VERSION, frame.kind, len(header))
+    if len(body) <= _WORTH_SHARING_BYTES:
+        return [b"".join((start, header, body))]
+    return [start + header, body]
 
 
 def unpack(data: Bytes, limit: int = MAX_FRAME_BYTES) -> Frame:

@@ -69,7 +69,6 @@ def seal_letter(
 ) -> Iterator[Frame]:
     """The frames of a letter, each sealed when it is asked for; large ones into `spares`."""
     view, size = memoryview(data), len(data)
-    address = key.direction.header()
     for number, start in enumerate(range(0, max(size, 1), part_bytes)):
         last = start + part_bytes >= size
         part = Part(key.sequence, scope, tag, number, last, size)
@@ -80,7 +79,7 @@ def seal_letter(
         else:
             body = spares.take(len(content) + TAG_BYTES)
             key.seal_into(part, content, body)
-        yield Frame(FrameKind.LETTER, {**address, **part.header()}, body)
+        yield Frame(FrameKind.LETTER, {**key.address, **part.header()}, body)
 
 
 class LetterReader:
@@ -104,6 +103,9 @@ class LetterReader:
         """
         part = self.key.expect(frame.header)
         size = len(frame.body) - TAG_BYTES
+        if self._is_whole(part, size):
+            data = self.key.open(part, frame.body)
+            return Letter(self.key.direction.sender, part.scope, part.tag, data)
         if self._continues(part, size):
             target = self._buffer[self._filled : self._filled + size]
             self.key.open_into(part, frame.body, target)
@@ -116,6 +118,11 @@ class LetterReader:
         self._begin(part, size)
         self._first, self._buffer = part, buffer
         return self._filled_by(part, size)
+
+    def _is_whole(self, part: Part, size: int) -> bool:
+        """Whether this part is a short letter by itself, for which no room need be made."""
+        alone = self._first is None and part.last and not part.number
+        return alone and size == part.size_bytes <= min(_WORTH_KEEPING_BYTES, self._limit)
 
     def _continues(self, part: Part, size: int) -> bool:
         """Whether this part is the next of the letter that has begun."""

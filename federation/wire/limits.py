@@ -5,12 +5,14 @@ while that message is still one run of bytes, so a short message that announces 
 nothing. Source: the MessagePack specification, formats overview.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from federation.errors import MalformedMessage
 
 LIFT_BYTES = 4096
 """Extension values from this size on are not copied out of the message."""
+SMALL_BYTES = 1024
+_SMALL_DEPTH = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,13 @@ class Limits:
     size_bytes: int = 64 << 20
     depth: int = 32
     elements: int = 1 << 18
+    small_bytes: int = field(init=False, repr=False, compare=False)
+    """Messages of this size at most break no limit but that of depth."""
+    small_depth: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "small_bytes", min(SMALL_BYTES, self.size_bytes, self.elements))
+        object.__setattr__(self, "small_depth", min(_SMALL_DEPTH, self.depth))
 
 
 DEFAULT_LIMITS = Limits()

@@ -12,7 +12,9 @@ Source: NIST SP 800-38D (GCM, deterministic nonces), RFC 2104, RFC 5869.
 """
 
 import hmac
+import struct
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from cryptography.exceptions import InvalidTag
@@ -37,6 +39,7 @@ TAG_BYTES = 16
 _MOST_PARTS = 1 << 32
 _MOST_NAMES, _LONGEST_NAME = 16, 128
 _MAC_BYTES = 16
+_COUNTS = struct.Struct(">QQ?Q")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,20 +103,22 @@ class Part:
         Raises:
             MalformedMessage: a field is missing or is not what it should be.
         """
-        sequence, number, size = (_count(header, name) for name in ("seq", "part", "size"))
-        scope, tag, last = (header.get(name) for name in ("scope", "tag", "last"))
+        sequence, number, size = header.get("seq"), header.get("part"), header.get("size")
+        scope, tag, last = header.get("scope"), header.get("tag"), header.get("last")
+        if type(sequence) is not int or type(number) is not int or type(size) is not int:
+            raise MalformedMessage("a part's header lacks a count")
         if type(scope) is not list or type(tag) is not str or type(last) is not bool:
             raise MalformedMessage("a part's header is not as it should be")
+        counts = 0 <= sequence < _MOST_PARTS and 0 <= number < _MOST_PARTS and 0 <= size < 1 << 64
         short = len(scope) <= _MOST_NAMES and len(tag) <= _LONGEST_NAME
-        if not short or sequence >= _MOST_PARTS or not all(_is_name(name) for name in scope):
+        if not counts or not short or not all(map(_is_name, scope)):
             raise MalformedMessage("a part's header is not as it should be")
         return cls(sequence, tuple(scope), tag, number, last, size)
 
     def associated(self) -> bytes:
         """What the seal covers beside the content and the address."""
-        return encode(
-            [self.sequence, self.scope, self.tag, self.number, self.last, self.size_bytes]
-        )
+        counts = _COUNTS.pack(self.sequence, self.number, self.last, self.size_bytes)
+        return counts + _place(self.scope, self.tag)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +165,9 @@ class SealingKey:
         """The number of the next part."""
         self._cipher = AESGCM(_subkey(key, "letters"))
         self._ack_key = _subkey(key, "acknowledgements")
-        self._address = encode(direction.header())
+        self.address = direction.header()
+        """What every frame of the direction says."""
+        self._address = encode(self.address)
         self._ack_header = direction.back().header()
 
     def seal(self, part: Part, data: Bytes) -> bytes:
@@ -270,6 +277,11 @@ class OpeningKey:
             **ack.header(),
             "mac": _mac(self._ack_key, self._address, ack),
         }
+
+
+@lru_cache
+def _place(scope: Scope, tag: str) -> bytes:
+    return encode([scope, tag])
 
 
 def _check_address(mine: dict[str, Any], header: dict[str, Any]) -> None:

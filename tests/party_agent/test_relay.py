@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from federation.channel import LedgerRow
 from federation.channel.link import LEDGER
 from federation.channel.stream import FrameStream
+from federation.errors import MalformedMessage
 from federation.spec.party import GUEST, HOST, Party
 from federation.wire.frames import Frame, FrameKind
 from party_agent.audit import Audit
@@ -46,8 +46,7 @@ def letter(sender: Party, receiver: Party, *, row: bool = True, **changes: Any) 
     header: dict[str, Any] = {"job": "j", "task": "t", "version": 0}
     header |= {"from": str(sender), "to": str(receiver), "seq": 0, **changes}
     if row:
-        ledger = LedgerRow("j", "t", 0, "lr_0", str(sender), str(receiver), (), "x", "int", "", 19)
-        header[LEDGER] = ledger.to_wire()
+        header |= {"scope": [], "tag": "x", LEDGER: ["lr_0", "int", "", 19]}
     return Frame(FrameKind.LETTER, header, b"sealed")
 
 
@@ -80,6 +79,16 @@ def test_a_letter_that_the_audit_can_not_hold_does_not_leave(desk: Desk, tmp_pat
     (tmp_path / "j.jsonl").mkdir()
     with pytest.raises(OSError, match=r"j\.jsonl"):
         desk.relay.leave(box, letter(GUEST_SEAT, PEER))
+    assert desk.sent == []
+
+
+@pytest.mark.parametrize("entry", [None, 1, [], ["lr_0", "int", "", 19, "more"], {"bytes": 19}])
+def test_a_letter_whose_row_can_not_be_read_does_not_leave(desk: Desk, entry: Any) -> None:
+    box = desk.relay.open(KEY, GUEST_SEAT)
+    frame = letter(GUEST_SEAT, PEER)
+    frame.header[LEDGER] = entry
+    with pytest.raises(MalformedMessage):
+        desk.relay.leave(box, frame)
     assert desk.sent == []
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from federation.channel import Bounds, Channel, LedgerRow, Message, Resumed, open_channel
-from federation.channel.link import LEDGER
+from federation.channel.link import LEDGER, Event
 from federation.channel.memory import seats_of
 from federation.channel.stream import FrameStream, StreamLink
 from federation.errors import LinkClosed, MalformedMessage
@@ -43,7 +43,8 @@ class Agents:
         while True:
             frame = await stream.receive()
             if LEDGER in frame.header:
-                self.ledger.append(LedgerRow.from_wire(frame.header.pop(LEDGER)))
+                self.ledger.append(LedgerRow.of(frame.header))
+                del frame.header[LEDGER]
             self._final.note(frame)
             if self.lose_next:
                 self.lose_next -= 1
@@ -156,20 +157,79 @@ async def test_frames_of_other_kinds_go_to_whoever_asked_for_them() -> None:
         link = StreamLink(near, others.append)
         for kind in (FrameKind.ORDER, FrameKind.WELCOME, FrameKind.LETTER, FrameKind.BYE):
             await far.send(Frame(kind, {"to": "guest:1"}))
-        assert isinstance(await link.receive(), Resumed)
-        letter = await link.receive()
+        events: list[Event] = []
+        with pytest.raises(LinkClosed):
+            await link.serve(events.append)
+        resumed, letter = events
+        assert isinstance(resumed, Resumed)
         assert isinstance(letter, Frame)
         assert letter.kind is FrameKind.LETTER
         assert [frame.kind for frame in others] == [FrameKind.ORDER]
-        with pytest.raises(LinkClosed):
-            await link.receive()
 
 
 async def test_frames_of_other_kinds_are_refused_where_nobody_asked_for_them() -> None:
     async with stream_pair() as (near, far):
         await far.send(Frame(FrameKind.ORDER))
         with pytest.raises(MalformedMessage):
-            await StreamLink(near).receive()
+            await StreamLink(near).serve(lambda _: None)
+
+
+async def put_numbers(stream: FrameStream, count: int) -> None:
+    for number in range(count):
+        await stream.send(Frame(FrameKind.CHUNK, {"n": number}))
+
+
+async def test_frames_are_handed_over_until_something_is_given_and_later_ones_are_held() -> None:
+    async with stream_pair() as (near, far):
+        await put_numbers(far, 5)
+        taken: list[int] = []
+
+        def take(frame: Frame) -> str | None:
+            taken.append(frame.header["n"])
+            return "enough" if len(taken) == 3 else None
+
+        assert await near.serve(take) == "enough"
+        assert taken == [0, 1, 2]
+        assert [(await near.receive()).header["n"] for _ in range(2)] == [3, 4]
+
+
+async def test_whoever_serves_hears_what_taking_a_frame_raised_and_later_frames_are_held() -> None:
+    async with stream_pair() as (near, far):
+        await put_numbers(far, 3)
+
+        def take(frame: Frame) -> None:
+            if frame.header["n"] == 1:
+                raise OSError("the disk is full")
+
+        with pytest.raises(OSError, match="the disk is full"):
+            await near.serve(take)
+        assert (await near.receive()).header["n"] == 2
+
+
+async def test_frames_that_wait_already_are_handed_over_before_those_that_come() -> None:
+    async with stream_pair() as (near, far):
+        await put_numbers(far, 2)
+        await near.receive()
+        taken: list[int] = []
+        serving = asyncio.create_task(near.serve(lambda f: taken.append(f.header["n"])))
+        await asyncio.sleep(0)
+        await far.send(Frame(FrameKind.CHUNK, {"n": 2}))
+        await far.close()
+        with pytest.raises(LinkClosed):
+            await serving
+        assert taken == [1, 2]
+
+
+async def test_serving_that_is_given_up_leaves_the_stream_in_order() -> None:
+    async with stream_pair() as (near, far):
+        taken: list[int] = []
+        serving = asyncio.create_task(near.serve(lambda f: taken.append(f.header["n"])))
+        await asyncio.sleep(0)
+        serving.cancel()
+        await asyncio.gather(serving, return_exceptions=True)
+        await put_numbers(far, 2)
+        assert [(await near.receive()).header["n"] for _ in range(2)] == [0, 1]
+        assert taken == []
 
 
 async def test_a_frame_that_announces_too_much_is_refused_at_once() -> None:

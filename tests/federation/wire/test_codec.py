@@ -1,5 +1,6 @@
 import struct
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import msgpack  # type: ignore[import-untyped]
@@ -229,3 +230,19 @@ def test_long_columns_are_checked_like_short_ones() -> None:
     ids = encode(StringVector.from_strings(["abcé"] * 5000))
     with pytest.raises(MalformedMessage):
         decode(ids[:-1] + b"\xff")
+
+
+@pytest.mark.parametrize(
+    "refused", [["a", "\ud800"], {"a": [1, 1 << 70, "\ud800"]}, ["a", object()]]
+)
+def test_a_value_that_is_refused_leaves_nothing_in_the_next_message(refused: object) -> None:
+    right = encode(["b", 1])
+    with pytest.raises((ValueError, TypeError)):
+        encode(refused)
+    assert encode(["b", 1]) == right
+
+
+def test_messages_of_several_threads_do_not_mix() -> None:
+    values = [{"thread": number, "text": "x" * number} for number in range(200)]
+    with ThreadPoolExecutor(4) as threads:
+        assert list(threads.map(decode, threads.map(encode, values))) == values

@@ -40,9 +40,15 @@ def test_a_stream_gives_the_same_frames_however_it_is_cut(
     assert reader.pending_bytes == 0
 
 
-def test_a_body_is_not_copied_when_packed() -> None:
-    body = memoryview(bytearray(100))
+def test_a_large_body_is_not_copied_when_packed() -> None:
+    body = memoryview(bytearray(1 << 16))
     assert pack_stream(Frame(FrameKind.LETTER, {}, body))[1] is body
+
+
+def test_a_small_frame_is_one_buffer() -> None:
+    frame = Frame(FrameKind.LETTER, {"seq": 1}, b"sealed")
+    (whole,) = pack_stream(frame)
+    assert whole == len(pack_bytes(frame)).to_bytes(4, "big") + pack_bytes(frame)
 
 
 @pytest.mark.parametrize(
