@@ -1,14 +1,19 @@
 """Columns of a table as numbers, and what is said where they are not."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 import numpy as np
 import pyarrow as pa
 
-from federation.components.features.dense import NoSuchColumn
 from federation.errors import DataProblem
 from federation.tables import Table
 from federation.tables.table import Matrix, Vector
+
+
+class NoSuchColumn(DataProblem):
+    """A table lacks a column that the parameters or the model name."""
+
+    code = "no_such_column"
 
 
 def numbers_of(table: Table, name: str) -> Vector:
@@ -26,16 +31,26 @@ def numbers_of(table: Table, name: str) -> Vector:
 
 
 def require_columns(table: Table, names: Sequence[str]) -> None:
-    """Say no to a table without columns the model was made with.
+    """Say no to a table without columns that the parameters or the model name.
 
     Raises:
         NoSuchColumn: some are absent; up to 20 are named.
     """
-    absent = [name for name in names if name not in table.schema.columns]
+    refuse_absent(names, table.schema.columns)
+
+
+def refuse_absent(names: Sequence[str], columns: Container[str]) -> None:
+    """As `require_columns`, for columns that are no table.
+
+    Raises:
+        NoSuchColumn: some of `names` are not among `columns`; up to 20 are named.
+    """
+    absent = [name for name in names if name not in columns]
     if absent:
+        more = f" and {len(absent) - 20} more" if len(absent) > 20 else ""
         raise NoSuchColumn(
-            f"the table lacks {len(absent)} columns the model was made with: "
-            f"{', '.join(absent[:20])}",
+            f"the table has no column {', '.join(absent[:20])}{more}, which the model or the "
+            "parameters name",
             columns=absent,
         )
 

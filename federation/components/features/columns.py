@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from federation.components.features.dense import NoSuchColumn
+from federation.components.common.columns import NoSuchColumn
 from federation.components.features.params import ALL
 from federation.components.linear.rows import SAMPLE_WEIGHT
 from federation.errors import DataProblem

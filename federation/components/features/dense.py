@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from federation.components.common.columns import NoSuchColumn
 from federation.errors import DataProblem
 from federation.tables import Table
 
@@ -31,12 +32,6 @@ class NotNumbers(DataProblem):
             "or give the column the type str in exclusive_data_type",
             columns=dict(counts),
         )
-
-
-class NoSuchColumn(DataProblem):
-    """A table lacks a column that the parameters or the model name."""
-
-    code = "no_such_column"
 
 
 @dataclass(frozen=True, slots=True)

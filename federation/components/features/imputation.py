@@ -17,10 +17,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
 
-from federation.components.common.columns import require_columns
+from federation.components.common.columns import NoSuchColumn, require_columns
 from federation.components.component import Model, Report
 from federation.components.features.columns import features_of, remade, texts_of
-from federation.components.features.dense import NoSuchColumn
 from federation.components.features.params import Method, Words
 from federation.components.features.replacing import (
     DEFAULT_MISSING,

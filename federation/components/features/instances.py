@@ -7,9 +7,9 @@ from typing import Any, Self
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from federation.components.common.columns import NoSuchColumn, refuse_absent
 from federation.components.features.dense import (
     Columns,
-    NoSuchColumn,
     Parts,
     column_named,
     text_columns,
@@ -118,13 +118,7 @@ def make_instances(table: Table, p: DataIOParams, learned: Learned) -> Table:
         NotNumbers: values that are to be numbers are none.
     """
     columns = text_columns(table, p.delimitor)
-    absent = [name for name in learned.features if name not in columns]
-    if absent:
-        raise NoSuchColumn(
-            f"the table lacks {len(absent)} columns the model was made with: "
-            f"{', '.join(absent[:20])}",
-            columns=absent,
-        )
+    refuse_absent(learned.features, columns)
     label = learned.label if learned.label in columns else None
     parts = Parts(columns, label, learned.match_id, learned.features)
     cleaned, _, outliers = _cleaned(parts, p)

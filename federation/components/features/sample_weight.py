@@ -15,10 +15,9 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
-from federation.components.common.columns import numbers_of
+from federation.components.common.columns import NoSuchColumn, numbers_of
 from federation.components.component import Report
 from federation.components.features.columns import remade
-from federation.components.features.dense import NoSuchColumn
 from federation.components.features.transformer import Learned, State, Transformer, transformer
 from federation.components.linear.rows import (
     SAMPLE_WEIGHT,

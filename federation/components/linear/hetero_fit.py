@@ -22,10 +22,16 @@ from federation.components.linear.courses import loss_name
 from federation.components.linear.curvature import receive_batch
 from federation.components.linear.fitted import Fitted
 from federation.components.linear.learner import Inputs
-from federation.components.linear.letters import Course, HostBatch, SharedTerms
+from federation.components.linear.letters import Course, HostBatch, Packed, SharedTerms
 from federation.components.linear.optimizers import first_weights
 from federation.components.linear.params import LinearModelParams
-from federation.components.linear.parts import Side, Trained, check_same_ids, scored
+from federation.components.linear.parts import (
+    Side,
+    Trained,
+    check_same_ids,
+    precision_of,
+    scored,
+)
 from federation.components.linear.rows import Rows, class_name, labels_of
 from federation.components.linear.telling import Telling, warned_of_checkpoints
 from federation.components.linear.training import (
@@ -35,6 +41,7 @@ from federation.components.linear.training import (
     train_as_host,
 )
 from federation.crypto import PublicKey
+from federation.crypto.inner_products import slot_bits
 from federation.errors import BadRequest, DataProblem, InvalidParameters, Problem
 from federation.spec.party import ARBITER
 from federation.tables import Table
@@ -198,7 +205,16 @@ class GuestFit:
             stops_early=callbacks.early_stopping_rounds is not None,
             bends=p.sqn_param.update_interval_L if p.optimizer == "sqn" else 0,
             shared=shared,
+            packed=None if shared else self._packed(drawn=not batches),
         )
+
+    def _packed(self, *, drawn: bool) -> Packed | None:
+        """Several numbers a ciphertext, where nothing is done to single ones."""
+        rows, terms, precision = self.stages[TRAIN], len(self.ch.hosts) + 1, precision_of(self.p)
+        if not self.kind.LINK.small or drawn or rows.weight is not None:
+            return None
+        bits = slot_bits(rows.count, terms, precision)
+        return Packed(bits=bits, terms=terms, precision=precision)
 
     def telling(self, ready: "Ready", number: int) -> Telling:
         """What is told and kept of a model while it learns."""

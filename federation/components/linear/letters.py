@@ -3,6 +3,7 @@
 from typing import Literal
 
 import numpy as np
+from pydantic import Field
 
 from federation.channel import Message, Payload
 from federation.components.common.unfit import UnfitLetter
@@ -32,6 +33,20 @@ class SharedTerms(Payload):
     memory: int = 0
 
 
+class Packed(Payload):
+    """How shares and residuals come several in a ciphertext; see `inner_products`.
+
+    Attributes:
+        bits: of a slot.
+        terms: how many numbers are added in one.
+        precision: bits after the point.
+    """
+
+    bits: int = Field(gt=0, le=1 << 12)
+    terms: int = Field(gt=0, le=1 << 16)
+    precision: int = Field(ge=0, le=64)
+
+
 class Course(Payload):
     """How the run goes, which the guest decides for everyone, so that nobody waits in vain.
 
@@ -51,6 +66,7 @@ class Course(Payload):
         searches: whether the columns are searched for, with a course for every trial.
         predicts: whether the rows of all stages are scored at the end; only if the job asks for it.
         shared: of a run without an arbiter.
+        packed: where ciphertexts hold several numbers each.
     """
 
     stage: Literal["fit", "predict"]
@@ -68,6 +84,7 @@ class Course(Payload):
     searches: bool = False
     predicts: bool = True
     shared: SharedTerms | None = None
+    packed: Packed | None = None
 
     @classmethod
     def without_training(

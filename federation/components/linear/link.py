@@ -49,6 +49,7 @@ class Link:
         mean: the prediction of a score.
         scale: what u counts in the residual; None for 1. Shares of several hosts add up only then.
         weigh: what the host's part of the loss counts, by the label; None for 1.
+        small: whether shares, parts and factors of fitting weights are small, whatever the labels.
     """
 
     share: Callable[[Vector], Vector]
@@ -59,6 +60,7 @@ class Link:
     mean: Callable[[Vector], Vector]
     scale: Callable[[Vector], Vector] | None = None
     weigh: Callable[[Vector], Vector] | None = None
+    small: bool = False
 
 
 def sigmoid(scores: Vector) -> Vector:
@@ -84,6 +86,7 @@ LOGISTIC = Link(
     factor=lambda s, y: s - 2.0 * y,
     own=lambda s: s**2 / 8.0,
     mean=sigmoid,
+    small=True,
 )
 """Logistic regression, y in -1, 1, by the first terms of its Taylor series at 0:
 

@@ -13,12 +13,68 @@ from federation.components.linear.link import Link
 from federation.components.linear.optimizers import penalty_gradient, updated
 from federation.components.linear.params import LinearModelParams
 from federation.components.linear.rows import Rows
-from federation.crypto import Encrypted, PublicKey
+from federation.crypto import Encrypted, PrivateKey, PublicKey
+from federation.crypto.inner_products import InnerSlots
 from federation.spec.party import GUEST, HOST
 from federation.tables.table import Matrix, Vector
 
 FLOAT_PRECISION = 52
 """Bits after the point where floating_point_precision is null."""
+
+
+def precision_of(p: LinearModelParams) -> int:
+    """Bits after the point of what is encrypted."""
+    asked = p.floating_point_precision
+    return FLOAT_PRECISION if asked is None else int(asked)
+
+
+@dataclass(frozen=True, slots=True)
+class SingleSlots:
+    """One number a ciphertext; the other way is `InnerSlots`, which has the same methods."""
+
+    key: PublicKey
+    precision: int
+
+    def length(self, count: int) -> int:
+        """How many ciphertexts hold `count` numbers."""
+        return count
+
+    def encrypt(self, values: Vector) -> Encrypted:
+        """A line of numbers, shape (n,)."""
+        return self.key.encrypt(values, precision=self.precision)
+
+    def plus(self, line: Encrypted, values: Vector) -> Encrypted:
+        """A line and plain numbers, added."""
+        return line + values
+
+    def mean_products(self, matrix: Matrix, line: Encrypted, size: int) -> Encrypted:
+        """As `mean_product`."""
+        return mean_product(matrix, line, size)
+
+    def lifted(self, encrypted: Encrypted) -> Encrypted:
+        """Numbers as they stand in products."""
+        return encrypted
+
+    def told(self, products: Encrypted, plain: Vector) -> Encrypted:
+        """Products and plain numbers added, for whoever decrypts."""
+        return products + plain
+
+    def opened(self, private: PrivateKey, told: Encrypted) -> Vector:
+        """What was told."""
+        return private.decrypt(told)
+
+
+Lines = SingleSlots | InnerSlots
+
+
+def lines_of(key: PublicKey, course: Course, p: LinearModelParams) -> Lines:
+    """How shares and residuals lie in ciphertexts of that key."""
+    packed = course.packed
+    if packed is not None:
+        several = InnerSlots.of(key, packed.bits, packed.terms, packed.precision)
+        if several is not None:
+            return several
+    return SingleSlots(key, precision_of(p))
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +106,7 @@ class Side:
     Attributes:
         matrix: shape (n, d): features and, at a guest with an intercept, a last column of ones.
         key: the arbiter's.
+        lines: how shares and residuals lie in ciphertexts.
     """
 
     rows: Rows
@@ -59,6 +116,7 @@ class Side:
     p: LinearModelParams
     course: Course
     key: PublicKey
+    lines: Lines
     ahead: "Ahead"
 
     @classmethod
@@ -74,20 +132,20 @@ class Side:
     ) -> "Side":
         """The side of a party with those rows."""
         ones = np.ones((rows.count, int(intercept)))
-        return cls(
-            rows, np.hstack([rows.features, ones]), intercept, link, p, course, key, Ahead(key)
-        )
-
-    @property
-    def precision(self) -> int:
-        """Bits after the point of what is encrypted."""
-        asked = self.p.floating_point_precision
-        return FLOAT_PRECISION if asked is None else int(asked)
+        matrix, lines = np.hstack([rows.features, ones]), lines_of(key, course, p)
+        return cls(rows, matrix, intercept, link, p, course, key, lines, Ahead(key))
 
     async def encrypted(self, values: Vector) -> Encrypted:
         """Ciphertexts of a vector, made beside the event loop."""
         await self.ahead.done()
-        return await asyncio.to_thread(self.key.encrypt, values, precision=self.precision)
+        return await asyncio.to_thread(
+            self.key.encrypt, values, precision=precision_of(self.p)
+        )
+
+    async def line(self, values: Vector) -> Encrypted:
+        """One number a row of the batch, encrypted."""
+        await self.ahead.done()
+        return await asyncio.to_thread(self.lines.encrypt, values)
 
     async def stepped(
         self,
@@ -103,16 +161,16 @@ class Side:
 
         Args:
             matrix: shape (r, d), the rows of the batch.
-            residual: shape (r,).
+            residual: a line of r numbers.
             weights: shape (d,).
             size: how many of the rows count.
 
         Raises:
             UnfitLetter: the arbiter's step is no vector of d numbers.
         """
-        gradient = await asyncio.to_thread(mean_product, matrix, residual, size)
+        gradient = await asyncio.to_thread(self.lines.mean_products, matrix, residual, size)
         pull = penalty_gradient(weights, self.p, intercept=self.intercept)
-        await ch.arbiter.send("gradient", gradient + pull)
+        await ch.arbiter.send("gradient", self.lines.told(gradient, pull))
         step: Vector = await ch.arbiter.receive("step")
         check_shape(step, weights.shape, "step", ch.arbiter.party)
         return updated(weights, step, self.p, epoch, intercept=self.intercept)

@@ -38,7 +38,15 @@ from federation.components.linear.letters import (
 from federation.components.linear.link import MOST_GRADIENT, Diverged, Link
 from federation.components.linear.optimizers import Optimizer, make_optimizer, penalty_loss
 from federation.components.linear.params import LinearModelParams
-from federation.components.linear.parts import Keeper, Side, Trained, mean_product, scored
+from federation.components.linear.parts import (
+    Keeper,
+    Lines,
+    Side,
+    Trained,
+    lines_of,
+    mean_product,
+    scored,
+)
 from federation.components.linear.rows import Rows
 from federation.crypto import Encrypted, PrivateKey
 from federation.errors import ComputationProblem
@@ -163,14 +171,14 @@ async def train_as_arbiter(
     optimizer = make_optimizer(p, "sqn" if course.bends else p.optimizer)
     convergence = Convergence(course.rule, p.tol)
     losses: list[float] = []
-    trail, best_loss = Trail(course.bends), None
+    trail, best_loss, lines = Trail(course.bends), None, lines_of(private.public, course, p)
     done, converged, best = start, False, -1
     for epoch in range(start, course.epochs):
         here = ch.scope("epoch", epoch)
         found = []
         for number in range(course.batches):
             there = here.scope("batch", number)
-            found.append(await _arbiter_batch(there, course, private, optimizer, epoch))
+            found.append(await _arbiter_batch(there, lines, private, optimizer, epoch))
             if trail.moved(optimizer.memory[0]) is not None:
                 there = there.scope("curvature")
                 await bend_as_arbiter(there, private, optimizer, p.sqn_param.memory_M)
@@ -200,10 +208,10 @@ async def _guest_batch(
     scores = matrix @ weights
     if side.rows.offset is not None:
         scores = scores + side.rows.offset[batch.rows]
-    side.ahead.start(len(y))
+    side.ahead.start(side.lines.length(len(y)))
     forwards: list[Forward] = await ch.hosts.gather("forward")
     for host, forward in zip(ch.hosts, forwards, strict=True):
-        check_shape(forward.share, y.shape, "forward", host.party)
+        check_shape(forward.share, (side.lines.length(len(y)),), "forward", host.party)
     counts = _counts(side, batch)
 
     def residual() -> Encrypted:
@@ -212,7 +220,7 @@ async def _guest_batch(
             total = total + forward.share
         if link.scale is not None:
             total = total * link.scale(scores)
-        total = total + link.part(scores, y)
+        total = side.lines.plus(total, link.part(scores, y))
         return (total if counts is None else total * counts).refreshed()
 
     await side.ahead.done()
@@ -223,8 +231,8 @@ async def _guest_batch(
             link.constant(scores, y) if batch.real is None else link.constant(scores, y)[batch.real]
         )
         plain = float(np.mean(own)) + penalty_loss(weights, side.p, intercept=side.intercept)
-        loss = await asyncio.to_thread(_with_host, forwards[0], link, scores, y, batch)
-        await ch.arbiter.send("loss", loss + plain)
+        loss = await asyncio.to_thread(_with_host, forwards[0], side, scores, y, batch)
+        await ch.arbiter.send("loss", side.lines.told(loss, np.array([plain])))
     return await side.stepped(ch, matrix, d, weights=weights, size=batch.size, epoch=epoch)
 
 
@@ -237,16 +245,17 @@ def _counts(side: Side, batch: Batch) -> np.ndarray | None:
     return counts if batch.real is None else counts * batch.real
 
 
-def _with_host(forward: Forward, link: Link, scores: Vector, y: Vector, batch: Batch) -> Encrypted:
+def _with_host(forward: Forward, side: Side, scores: Vector, y: Vector, batch: Batch) -> Encrypted:
     """The part of the loss that needs the host, shape (1,)."""
+    link = side.link
     lengths = (len(y) + 1,) if link.weigh is not None else (1, len(y) + 1)
     if forward.loss is None or forward.loss.ndim != 1 or len(forward.loss) not in lengths:
         raise ComputationProblem("the host sent no part of the loss")
     real = np.ones(len(y)) if batch.real is None else batch.real.astype(np.float64)
     factor = (link.factor(scores, y) * real)[:, np.newaxis]
-    cross = mean_product(factor, forward.share, batch.size)
+    cross = side.lines.mean_products(factor, forward.share, batch.size)
     if len(forward.loss) == 1:
-        return cross + forward.loss
+        return cross + side.lines.lifted(forward.loss)
     real = real if link.weigh is None else real * link.weigh(y)
     own = mean_product(real[:, np.newaxis], forward.loss[:-1], batch.size)
     return cross + own + forward.loss[-1:]
@@ -266,17 +275,17 @@ async def _host_batch(
         each = covered or link.weigh is not None
         terms = np.append(own, penalty) if each else np.array([np.mean(own) + penalty])
         loss = await side.encrypted(terms)
-    share = await side.encrypted(link.share(scores))
+    share = await side.line(link.share(scores))
     await ch.guest.send("forward", Forward(share=share, loss=loss))
     if epoch + 1 < side.course.epochs:
-        side.ahead.start(len(scores) + 1)
+        side.ahead.start(side.lines.length(len(scores)) + 1)
     d: Encrypted = await ch.guest.receive("residual")
-    check_shape(d, scores.shape, "residual", ch.guest.party)
+    check_shape(d, (side.lines.length(len(scores)),), "residual", ch.guest.party)
     return await side.stepped(ch, matrix, d, weights=weights, size=batch.size, epoch=epoch)
 
 
 async def _arbiter_batch(
-    ch: Channel, course: Course, private: PrivateKey, optimizer: Optimizer, epoch: int
+    ch: Channel, lines: Lines, private: PrivateKey, optimizer: Optimizer, epoch: int, loss: bool
 ) -> float:
     """Decrypt the gradients, send the steps; the loss of the batch, or 0 where there is none.
 
@@ -285,7 +294,7 @@ async def _arbiter_batch(
     """
     peers = [ch.guest, *ch.hosts]
     letters = await asyncio.gather(*(peer.receive("gradient") for peer in peers))
-    parts = [await asyncio.to_thread(private.decrypt, letter) for letter in letters]
+    parts = [await asyncio.to_thread(lines.opened, private, letter) for letter in letters]
     if not max(float(np.max(np.abs(part), initial=0.0)) for part in parts) < MOST_GRADIENT:
         raise Diverged
     steps = optimizer.step(np.concatenate(parts), epoch)
@@ -293,11 +302,11 @@ async def _arbiter_batch(
     for peer, part in zip(peers, parts, strict=True):
         await peer.send("step", steps[start : start + len(part)])
         start += len(part)
-    if not course.loss:
+    if not loss:
         return 0.0
-    loss: Encrypted = await ch.guest.receive("loss")
-    check_shape(loss, (1,), "loss", ch.guest.party)
-    return float(private.decrypt(loss)[0])
+    told: Encrypted = await ch.guest.receive("loss")
+    check_shape(told, (1,), "loss", ch.guest.party)
+    return float(lines.opened(private, told)[0])
 
 
 async def _rest(

@@ -18,8 +18,8 @@ import pyarrow.compute as pc
 from pydantic import Field, field_validator
 
 from federation.channel import Channel, Message, Payload
+from federation.components.common.columns import NoSuchColumn
 from federation.components.component import Component, JobFacts, Model, Report, Result
-from federation.components.features.dense import NoSuchColumn
 from federation.components.params import Params, choice
 from federation.crypto.byte_rows import ByteRows
 from federation.errors import DataProblem, DuplicateIds, NonFiniteValues

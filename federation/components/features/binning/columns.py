@@ -7,13 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from federation.components.common.columns import numbers_of, require_columns
+from federation.components.common.columns import NoSuchColumn, numbers_of, require_columns
 from federation.components.features.binning.edges import EDGES, Bins, binned, category_edges
 from federation.components.features.binning.evidence import Counts, Evidence
 from federation.components.features.binning.merging import Groups, Merging
 from federation.components.features.binning.params import BinningParams, HeteroBinningParams
 from federation.components.features.columns import chosen, features_of, remade
-from federation.components.features.dense import NoSuchColumn
 from federation.errors import DataProblem, InvalidParameters, Problem
 from federation.tables import Table
 from federation.tables.table import Vector

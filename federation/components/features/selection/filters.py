@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from federation.components.common.anonymous import find_place
-from federation.components.features.dense import NoSuchColumn
+from federation.components.common.columns import NoSuchColumn
 from federation.components.features.selection.params import CommonFilterParam, SelectionParams
 from federation.components.features.selection.sources import (
     BINNINGS,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.impute import SimpleImputer
 
-from federation.components.features.dense import NoSuchColumn
+from federation.components.common.columns import NoSuchColumn
 from federation.components.features.imputation import FeatureImputationParams, feature_imputation
 from federation.errors import DataProblem, InvalidParameters
 from federation.spec.party import GUEST, Party

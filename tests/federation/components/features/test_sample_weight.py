@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.utils.class_weight import compute_sample_weight
 
-from federation.components.features.dense import NoSuchColumn
+from federation.components.common.columns import NoSuchColumn
 from federation.components.features.sample_weight import SampleWeightParams, sample_weight
 from federation.components.linear.rows import rows_of
 from federation.errors import DataProblem, InvalidParameters

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
-from federation.components.features.dense import NoSuchColumn
+from federation.components.common.columns import NoSuchColumn
 from federation.components.features.scale import ScaleParams, feature_scale
 from federation.errors import DataProblem, InvalidParameters
 from federation.spec.party import GUEST, HOST, Party

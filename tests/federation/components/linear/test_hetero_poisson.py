@@ -8,7 +8,7 @@ import pytest
 from sklearn.linear_model import PoissonRegressor
 
 from federation.channel import Channel
-from federation.components.features.dense import NoSuchColumn
+from federation.components.common.columns import NoSuchColumn
 from federation.components.linear.hetero_fit import OneHostOnly
 from federation.components.linear.hetero_poisson import hetero_poisson
 from federation.components.linear.letters import Forward

@@ -9,8 +9,8 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from federation.channel import Channel
+from federation.components.common.columns import NoSuchColumn
 from federation.components.common.unfit import UnfitLetter
-from federation.components.features.dense import NoSuchColumn
 from federation.components.linear.homo_letters import Hides
 from federation.components.linear.homo_lr import homo_lr
 from federation.components.linear.params import HomoLogisticParams

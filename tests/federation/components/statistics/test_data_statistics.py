@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from federation.components.features.dense import NoSuchColumn
+from federation.components.common.columns import NoSuchColumn
 from federation.components.statistics.data_statistics import StatisticsParams, data_statistics
 from federation.errors import InvalidParameters
 from federation.spec.party import GUEST, Party

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from federation.components.features.dense import NoSuchColumn
+from federation.components.common.columns import NoSuchColumn
 from federation.components.statistics.stability import PSIParams, population_stability
 from federation.errors import DataProblem, InvalidParameters
 from federation.spec.party import GUEST, HOST, Party

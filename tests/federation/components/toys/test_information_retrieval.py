@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from federation.channel import Channel
-from federation.components.features.dense import NoSuchColumn
+from federation.components.common.columns import NoSuchColumn
 from federation.components.toys.information_retrieval import Offer, Wish, information_retrieval
 from federation.crypto.byte_rows import ByteRows
 from federation.crypto.curve25519 import hash_to_points

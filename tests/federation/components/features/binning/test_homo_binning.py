@@ -1,5 +1,7 @@
 """HomoFeatureBinning: the bins of pooled rows, at parties that show each other none."""
 
+import hashlib
+import itertools
 from typing import Any
 
 import numpy as np
@@ -9,16 +11,23 @@ from hypothesis import strategies as st
 
 from federation.channel import Channel
 from federation.components.features.binning.edges import binned, quantile_edges
-from federation.components.features.binning.homo import Ask, homo_feature_binning
+from federation.components.features.binning.homo import (
+    MOST_ROUNDS,
+    Ask,
+    Columns,
+    homo_feature_binning,
+)
 from federation.components.features.binning.params import HomoBinningParams
 from federation.components.features.binning.rank_search import RankSearch, from_keys, to_keys
 from federation.components.features.homo_one_hot import ColumnsDiffer
 from federation.errors import InvalidParameters, NonFiniteValues
+from federation.protocols.lasting_sum import TooFewStayed, add, join, judge, threshold_of
 from federation.protocols.secure_sum import AddendAlone
 from federation.spec.party import ARBITER, GUEST, HOST, Party
 from federation.tables import Table
 
 G, H, H2 = Party(GUEST, "9999"), Party(HOST, "10000"), Party(HOST, "10001")
+H3 = Party(HOST, "10003")
 A = Party(ARBITER, "10002")
 DRAW = np.random.default_rng(8)
 NAMES = ("a", "b", "c")
@@ -33,6 +42,7 @@ def drawn(rows: int, shift: float) -> Any:
 
 ROWS = {G: drawn(70, 0.0), H: drawn(40, 5.0), H2: drawn(90, -5.0)}
 POOLED = np.vstack(list(ROWS.values()))
+ALL_ROWS = {**ROWS, H3: drawn(30, 1.0)}
 
 
 def table(rows: Any, names: tuple[str, ...] = NAMES) -> Table:
@@ -69,31 +79,104 @@ async def test_ranks_of_edges_are_off_by_the_error_at_most(play: Any, method: st
 
 
 async def test_counts_leave_masked_and_nothing_but_what_is_declared_leaves(play: Any) -> None:
+    """An arbiter that keeps what comes sees noise, whose sum is no sum of counts either."""
     seen: list[Any] = []
 
     async def curious(ch: Channel) -> None:
-        for peer in (*ch.guests, *ch.hosts):
+        peers = (*ch.guests, *ch.hosts)
+        for peer in peers:
             await peer.receive("columns")
-        for peer in (*ch.guests, *ch.hosts):
+        await judge(ch)
+        for peer in peers:
             await peer.send("ask", Ask(points=np.full((3, 1), np.inf), edges=None))
-        seen.extend([await peer.receive("masked") for peer in (*ch.guests, *ch.hosts)])
+        seen.extend([await peer.receive("masked") for peer in peers])
         raise InterruptedError
 
     with pytest.raises(InterruptedError):
         await play(homo_feature_binning, {}, ports(), {A: curious})
     counts = [np.sum(~np.isnan(rows), axis=0) for rows in ROWS.values()]
-    fixed = [part.astype(np.float64) * 2.0**-30 for part in seen]
+    fixed = [part >> np.uint64(30) for part in seen]
     assert all((one != count).all() for one, count in zip(fixed, counts, strict=True))
     together = np.sum(np.stack(seen), axis=0, dtype=np.uint64) >> np.uint64(30)
-    np.testing.assert_array_equal(together, np.sum(counts, axis=0))
+    assert (together != np.sum(counts, axis=0)).all()
 
     played = await play(homo_feature_binning, {"error": 0.1}, ports())
-    assert {row.tag for row in played.ledger} == {"columns", "seed", "ask", "masked"}
-    assert {row.type for row in played.ledger if row.sender != str(A)} == {
-        "Columns",
-        "bytes",
-        "ndarray",
-    }
+    up = {row.tag for row in played.ledger if row.receiver == str(A)}
+    assert up == {"columns", "pair_key", "masked", "unmasking"}
+    across = {r.tag for r in played.ledger if str(A) not in (r.receiver, r.sender)}
+    assert across == {"pair_key", "shares"}
+    assert {row.tag for row in played.ledger if row.sender == str(A)} == {"ask", "stayed"}
+
+
+STAYS, BEFORE, AFTER = "stays", "leaves before its addend", "leaves after its addend"
+
+
+def leaver(rows: Any, when: str, sums: int) -> Any:
+    """A party that answers some sums and then ends, before or after it has sent its next ranks."""
+    column = np.sort(rows[:, 0])
+    digest = hashlib.sha256(b"a\0").digest()
+
+    async def run(ch: Channel) -> None:
+        await ch.arbiter.send("columns", Columns(digest=digest, count=1, categories=[]))
+        everyone = sum(len(ch.parties[role]) for role in (GUEST, HOST))
+        searches = 1 + everyone - threshold_of(everyone)
+        member = await join(ch, (1 + MOST_ROUNDS) * searches)
+        for number in range(sums + 1):
+            points = (await ch.arbiter.receive("ask")).points
+            ranks = np.searchsorted(column, points[0], side="right").astype(float)
+            if number < sums:
+                await add(ch, member, ranks)
+            elif when == AFTER:
+                await ch.arbiter.send("masked", member.masked(ranks))
+
+    return run
+
+
+@pytest.mark.parametrize("sums", [0, 3])
+@pytest.mark.parametrize("parties", [2, 3, 4])
+async def test_bins_are_those_of_who_stays_under_every_pattern_of_leaving(
+    play: Any, parties: int, sums: int
+) -> None:
+    """Or there are none where half of them or fewer are left; an addend that was sent counts."""
+    seats = (G, H, H2, H3)[:parties]
+    rows = {seat: ALL_ROWS[seat][:, :1] for seat in seats}
+    conf = {"error": 0, "bin_num": 4, "sample_bins": 400}
+    for pattern in itertools.product((STAYS, BEFORE, AFTER), repeat=parties):
+        leavers = {
+            seat: leaver(rows[seat], when, sums)
+            for seat, when in zip(seats, pattern, strict=True)
+            if when != STAYS
+        }
+        bound = {seat: {"data": table(rows[seat], ("a",))} for seat in seats}
+        together = play(homo_feature_binning, conf, {**bound, A: {}}, leavers)
+        if parties - len(leavers) < threshold_of(parties):
+            with pytest.raises(TooFewStayed):
+                await together
+            continue
+        played = await together
+        staying = [seat for seat in seats if seat not in leavers]
+        pooled = quantile_edges(np.concatenate([rows[seat][:, 0] for seat in staying]), 4)
+        for seat in staying:
+            found = played[seat].data[0].numbers("a")
+            np.testing.assert_array_equal(found, binned(rows[seat][:, 0], pooled), str(pattern))
+
+
+async def test_values_of_categories_are_those_of_who_stays(play: Any) -> None:
+    draw = np.random.default_rng(3)
+    rows = {seat: draw.normal(size=(9, 2)) for seat in (G, H, H2)}
+    for place, seat in enumerate(rows):
+        rows[seat][:, 1] = place
+    bound = {seat: {"data": table(each, ("a", "c"))} for seat, each in rows.items()}
+
+    async def leaving(ch: Channel) -> None:
+        digest = hashlib.sha256(b"a\0\0c").digest()
+        values = [np.array([2.0])]
+        await ch.arbiter.send("columns", Columns(digest=digest, count=1, categories=values))
+        await join(ch, 2 * (1 + MOST_ROUNDS))
+
+    conf = {"error": 0.1, "bin_num": 3, "category_names": ["c"]}
+    played = await play(homo_feature_binning, conf, {**bound, A: {}}, {H2: leaving})
+    assert played[G].summary["split_points"]["c"] == [0.0, 1.0]
 
 
 async def test_the_model_bins_later_rows_without_letters(play: Any) -> None:

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from federation.channel import Channel
+from federation.components.common.columns import NoSuchColumn
 from federation.components.common.unfit import UnfitLetter
 from federation.components.component import Model
 from federation.components.features.binning.hetero import hetero_feature_binning
-from federation.components.features.dense import NoSuchColumn
 from federation.components.features.selection.hetero import (
     FiltersDiffer,
     Plan,
