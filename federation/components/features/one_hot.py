@@ -12,12 +12,12 @@ Exact. Source: FATE 1.x OneHotEncoder.
 
 from collections.abc import Mapping
 from itertools import chain
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from federation.components.common.columns import require_columns
 from federation.components.component import Report
@@ -27,7 +27,7 @@ from federation.components.features.columns import (
     texts_of,
     with_columns,
 )
-from federation.components.features.params import ALL, Indexes, Names
+from federation.components.features.params import ALL, Indexes, Names, renamed
 from federation.components.features.transformer import Learned, State, Transformer, transformer
 from federation.components.params import Params
 from federation.errors import DataProblem
@@ -41,9 +41,16 @@ MOST_VALUES = 10_000
 class OneHotEncoderParams(Params):
     """FATE's OneHotEncoderParam."""
 
+    LEGACY: ClassVar[Mapping[str, str]] = {"cols": "read as transform_col_indexes"}
+
     transform_col_indexes: Indexes = Field([ALL], description="positions of features; -1 for all")
     transform_col_names: Names | None = Field(None, description="names of further features")
     need_run: bool = Field(True, description="false hands the input through")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_old_names(cls, value: Any) -> Any:
+        return renamed(value, {"cols": "transform_col_indexes"})
 
 
 def learned_values(

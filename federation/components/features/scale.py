@@ -20,12 +20,12 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from federation.components.common.columns import numbers_of, require_columns
 from federation.components.component import Model, Report
 from federation.components.features.columns import chosen, features_of, remade
-from federation.components.features.params import ALL, OR_ONE, Indexes, Names
+from federation.components.features.params import ALL, OR_ONE, Indexes, Names, renamed
 from federation.components.features.transformer import Learned, State, Transformer, transformer
 from federation.components.params import Params, choice
 from federation.errors import InvalidParameters, Problem
@@ -46,7 +46,10 @@ Bounds = Annotated[list[float], *OR_ONE]
 class ScaleParams(Params):
     """FATE's ScaleParam."""
 
-    LEGACY: ClassVar[Mapping[str, str]] = {"area": "columns are named by scale_col_indexes"}
+    LEGACY: ClassVar[Mapping[str, str]] = {
+        "area": "columns are named by scale_col_indexes",
+        "scale_column_idx": "read as scale_col_indexes",
+    }
 
     method: Method | None = Field("standard_scale", description="null scales nothing")
     mode: Mode = Field("normal", description="what feat_upper and feat_lower are: cap, quantiles")
@@ -57,6 +60,11 @@ class ScaleParams(Params):
     with_mean: bool = Field(True, description="standard_scale: subtract the mean")
     with_std: bool = Field(True, description="standard_scale: divide by the deviation")
     need_run: bool = Field(True, description="false hands the input through")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_old_names(cls, value: Any) -> Any:
+        return renamed(value, {"scale_column_idx": "scale_col_indexes"})
 
     @field_validator("feat_upper", "feat_lower")
     @classmethod

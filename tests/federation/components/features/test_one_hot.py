@@ -76,3 +76,8 @@ def test_every_wrong_parameter_is_named() -> None:
         OneHotEncoderParams.parse({"transform_col_indexes": ["x"], "need_runs": True})
     paths = {problem.path for problem in caught.value.problems}
     assert paths == {"transform_col_indexes.0", "need_runs"}
+
+
+def test_the_first_fate_versions_name_columns_by_cols() -> None:
+    assert OneHotEncoderParams.parse({"cols": [0, 2]}).transform_col_indexes == [0, 2]
+    assert one_hot_encoder.declare().legacy_fields["cols"]

@@ -120,3 +120,7 @@ def test_every_wrong_parameter_is_named() -> None:
     with pytest.raises(InvalidParameters, match="feat_lower: is above feat_upper"):
         ScaleParams.parse({"feat_upper": 1, "feat_lower": 2})
     assert ScaleParams.parse({"area": "all", "mode": None}).mode == "normal"
+
+
+def test_the_first_fate_versions_name_columns_by_scale_column_idx() -> None:
+    assert ScaleParams.parse({"scale_column_idx": [1], "area": "col"}).scale_col_indexes == [1]
