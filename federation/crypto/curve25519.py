@@ -119,8 +119,7 @@ def multiply_own(scalar: bytes, points: Points) -> Points:
 def _check(fast: "Kernel | None", points: Points) -> None:
     if not np.all(_canonical(points)):
         raise BadPoint("its coordinate is not canonical")
-    on_curve = _on_curve(points) if fast is None else fast.on_curve(points)
-    if not np.all(on_curve):
+    if not (np.all(_on_curve(points)) if fast is None else fast.all_on_curve(points)):
         raise BadPoint("it is not on the curve")
     small = _lines([u.to_bytes(POINT_BYTES, "little") for u in _SMALL_ORDER])
     suspects = np.flatnonzero(np.isin(_first_words(points), _first_words(small)))

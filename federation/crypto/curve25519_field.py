@@ -1,7 +1,9 @@
 """Numbers modulo p = 2**255 - 19 as code: five limbs of 51 bits, each a vector of 8 lanes.
 
-Sums and products give limbs little above 51 bits. High halves of products are summed first, doubled
-and joined by the low halves, so that a product takes 50 multiplications and 30 additions.
+High halves of products are summed first, doubled and joined by the low halves, so that a product
+takes 50 multiplications and 20 additions. It comes as columns below 2**59, one a limb, which may be
+added to another's, or taken from it, before their carries go on: carried once, limbs stay below
+2**51 + 2**15, and columns of such limbs below 2**59 again.
 
 Learns: nobody anything.
 Source: Bernstein 2006, section 4, for the chain of powers.
@@ -18,20 +20,23 @@ from federation.crypto.kernels.shape import LANES
 
 LIMBS, BITS = 5, 51
 _MASK = (1 << BITS) - 1
-_TIMES_P = [4 * (_MASK - 18)] + [4 * _MASK] * 4
+_LIFT = [512 * (_MASK - 18)] + [512 * _MASK] * 4
+"""A multiple of p whose limbs are above any column."""
 
 Number = list[Any]
-"""Five LLVM values."""
+"""Five LLVM values: limbs, or columns to be carried."""
 
 
 class Field:
-    """Arithmetic modulo p, as code: sums and products give limbs little above 51 bits.
+    """Arithmetic modulo p, as code: all but columns has limbs little above 51 bits.
 
     Attributes:
         limbs: of a number while it is worked on; in memory that others see they are `LIMBS`.
+        beside: how many numbers are best raised to a power at once.
     """
 
     limbs = LIMBS
+    beside = 4
 
     def __init__(self, body: Body, *, inside: bool = False) -> None:
         """Work in a function under construction; `inside` is for kinds that call functions."""
@@ -64,16 +69,32 @@ class Field:
         wrapped = [self.ir.mul(over[-1], splat(19)), *over[:-1]]
         return [self.ir.add(a, b) for a, b in zip(low, wrapped, strict=True)]
 
+    def settled(self, columns: Number) -> Number:
+        """The number that columns of a product make."""
+        return self.carried(columns)
+
     def add(self, a: Number, b: Number) -> Number:
+        """A sum, also of columns."""
         return self.carried([self.ir.add(x, y) for x, y in zip(a, b, strict=True)])
 
     def sub(self, a: Number, b: Number) -> Number:
-        limbs = zip(a, b, _TIMES_P, strict=True)
+        limbs = zip(a, b, _LIFT, strict=True)
         return self.carried([self.ir.sub(self.ir.add(x, splat(k)), y) for x, y, k in limbs])
 
+    def less(self, a: Number, b: Number) -> Number:
+        """A difference of columns, those of `a` lifted."""
+        return self.carried([self.ir.sub(x, y) for x, y in zip(a, b, strict=True)])
+
     def mul(self, a: Number, b: Number) -> Number:
+        return self.settled(self.columns(a, b))
+
+    def square(self, a: Number) -> Number:
+        return self.settled(self.square_columns(a))
+
+    def columns(self, a: Number, b: Number, *, lifted: bool = False) -> Number:
+        """A product not yet carried; `lifted` by a multiple of p, to take another from it."""
         pairs = [(i, j) for i in range(LIMBS) for j in range(LIMBS)]
-        columns = [ZERO] * (2 * LIMBS)
+        columns = self._first(lifted, doublings=1)
         for i, j in pairs:
             columns[i + j + 1] = self.body.high(columns[i + j + 1], a[i], b[j])
         columns = self._doubled(columns)
@@ -81,9 +102,10 @@ class Field:
             columns[i + j] = self.body.low(columns[i + j], a[i], b[j])
         return self._folded(columns)
 
-    def square(self, a: Number) -> Number:
+    def square_columns(self, a: Number, *, lifted: bool = False) -> Number:
+        """The same of a product by itself."""
         pairs = [(i, j) for i in range(LIMBS) for j in range(i + 1, LIMBS)]
-        columns = [ZERO] * (2 * LIMBS)
+        columns = self._first(lifted, doublings=2)
         for i, j in pairs:
             columns[i + j + 1] = self.body.high(columns[i + j + 1], a[i], a[j])
         columns = self._doubled(columns)
@@ -103,7 +125,12 @@ class Field:
         columns = self._doubled(columns)
         for i, limb in enumerate(a):
             columns[i] = self.body.low(columns[i], limb, factor)
-        return self._folded(columns)
+        return self.carried(self._folded(columns))
+
+    def _first(self, lifted: bool, doublings: int) -> Number:
+        """Columns to begin with, before they are doubled so many times."""
+        start = [splat(k >> doublings) for k in _LIFT] if lifted else [ZERO] * LIMBS
+        return start + [ZERO] * LIMBS
 
     def _doubled(self, columns: Number) -> Number:
         # A high half counts 2**52, which is twice the next limb's unit.
@@ -111,7 +138,7 @@ class Field:
 
     def _folded(self, columns: Number) -> Number:
         folded = zip(columns[:LIMBS], columns[LIMBS:], strict=True)
-        return self.carried([self.ir.add(x, self.ir.mul(y, splat(19))) for x, y in folded])
+        return [x if y is ZERO else self.ir.add(x, self.ir.mul(y, splat(19))) for x, y in folded]
 
 
 def limbs_of(words: NDArray[np.uint64]) -> NDArray[np.uint64]:

@@ -23,9 +23,10 @@ _TWICE_P[0] -= 2 * 18
 
 
 class Field26(Field):
-    """The same arithmetic; products give limbs little above their width."""
+    """The same arithmetic; products are carried, limbs little above their width, at once."""
 
     limbs = _LIMBS
+    beside = 1
 
     def __init__(self, body: Body, *, inside: bool = False) -> None:
         """Work in a function under construction, before its first loop.
@@ -66,6 +67,9 @@ class Field26(Field):
         wrapped = [self.ir.mul(over[-1], splat(19)), *over[:-1]]
         return [self.ir.add(a, b) for a, b in zip(low, wrapped, strict=True)]
 
+    def settled(self, columns: Number) -> Number:
+        return columns
+
     def add(self, a: Number, b: Number) -> Number:
         return [self.ir.add(x, y) for x, y in zip(a, b, strict=True)]
 
@@ -73,13 +77,16 @@ class Field26(Field):
         limbs = zip(a, b, _TWICE_P, strict=True)
         return [self.ir.sub(self.ir.add(x, splat(k)), y) for x, y, k in limbs]
 
-    def mul(self, a: Number, b: Number) -> Number:
+    def less(self, a: Number, b: Number) -> Number:
+        return self.sub(a, b)
+
+    def columns(self, a: Number, b: Number, *, lifted: bool = False) -> Number:
         if not self._inside:
             return self._called("product", a, b)
         terms = [(i, j, 1 + (i & j & 1)) for i in range(_LIMBS) for j in range(_LIMBS)]
         return self._summed(a, b, terms)
 
-    def square(self, a: Number) -> Number:
+    def square_columns(self, a: Number, *, lifted: bool = False) -> Number:
         if not self._inside:
             return self._called("squares", a, None)
         pairs = [(i, j) for i in range(_LIMBS) for j in range(i, _LIMBS)]

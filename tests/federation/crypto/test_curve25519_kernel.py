@@ -138,6 +138,21 @@ def test_one_bad_point_of_a_batch_is_refused_by_name(
 
 
 @pytest.mark.parametrize("ifma", [True, False])
+@pytest.mark.parametrize("bad", [[1500], [0, 1], [8, 16, 24], list(range(1500)), [-1]])
+def test_a_long_list_with_points_off_the_curve_is_noticed(bad: list[int], ifma: bool) -> None:
+    if not has("avx2") or (ifma and not ACCELERATED):
+        return
+    from federation.crypto.curve25519_kernel import kernel
+
+    points = many(1501)
+    assert kernel(ifma=ifma).all_on_curve(points)
+    points[bad] = line_of(2)
+    assert not kernel(ifma=ifma).all_on_curve(points)
+    points[bad] = line_of(0)
+    assert not kernel(ifma=ifma).all_on_curve(points)
+
+
+@pytest.mark.parametrize("ifma", [True, False])
 def test_coordinates_just_below_the_modulus_are_taken_as_they_are(ifma: bool) -> None:
     if not has("avx2") or (ifma and not ACCELERATED):
         return
