@@ -27,6 +27,7 @@ from sklearn.metrics import roc_auc_score
 
 from benchmarks.measure import Benchmark, Figure
 from federation.channel.memory import run_together
+from federation.components.common.quiet import Quiet
 from federation.components.component import Component, JobFacts, Result
 from federation.components.registry import find_component
 from federation.spec.party import ARBITER, GUEST, HOST, Party, Role
@@ -165,28 +166,6 @@ CASES = (
 )
 
 
-@dataclass(slots=True)
-class Silent:
-    """A Report that nobody reads."""
-
-    def metric(
-        self,
-        namespace: str,
-        name: str,
-        metric_type: str,
-        /,
-        data: list[tuple[Any, Any]] | None = None,
-        **meta: Any,
-    ) -> None:
-        """Nothing."""
-
-    def progress(self, done: int, total: int) -> None:
-        """Nothing."""
-
-    def log(self, message: str, **facts: Any) -> None:
-        """Nothing."""
-
-
 def run(size: int) -> list[Figure]:
     """Every case, on at most so many rows."""
     folder = os.environ.get("FATE_EXAMPLES")
@@ -268,7 +247,7 @@ def _role(
     parties: Mapping[Role, tuple[str, ...]],
 ) -> Any:
     facts = JobFacts("job", "task", 0, f"{component.module}_0", seat, 0, parties)
-    return lambda ch: component.run(ch, params, ports, Silent(), facts)
+    return lambda ch: component.run(ch, params, ports, Quiet(), facts)
 
 
 def _mean_auc(labels: Sequence[Vector], scores: Matrix) -> float:

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from federation.channel import Channel
+from federation.components.common.quiet import Quiet
 from federation.components.common.stepwise import Features, criterion, search
 from federation.components.common.unfit import UnfitLetter
 from federation.components.component import JobFacts, Report, Result, keep_nothing
@@ -181,24 +182,10 @@ class Searching:
 
 
 @dataclass(frozen=True, slots=True)
-class Muted:
-    """A Report that tells nothing of a trial but its log lines."""
+class Muted(Quiet):
+    """Of a trial only the log lines are told."""
 
     report: Report
-
-    def metric(
-        self,
-        namespace: str,
-        name: str,
-        metric_type: str,
-        /,
-        data: list[tuple[Any, Any]] | None = None,
-        **meta: Any,
-    ) -> None:
-        """Nothing."""
-
-    def progress(self, done: int, total: int) -> None:
-        """Nothing."""
 
     def log(self, message: str, **facts: Any) -> None:
         """Write one line."""

@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from federation.channel import Channel, Message
+from federation.components.common.quiet import Quiet
 from federation.components.component import Component, JobFacts, Model
 from federation.components.online.params import REQUEST, ServingParams, StepParams
 from federation.components.params import Params
@@ -53,27 +54,6 @@ class NotServable(DataProblem):
 
     def __init__(self, component: str, why: str) -> None:
         super().__init__(f"{component} can not be served online: {why}", component=component)
-
-
-class Quiet:
-    """The report of a step: what it would tell of a whole table is not told of each request."""
-
-    def metric(
-        self,
-        namespace: str,
-        name: str,
-        metric_type: str,
-        /,
-        data: list[tuple[Any, Any]] | None = None,
-        **meta: Any,
-    ) -> None:
-        """Tell nothing."""
-
-    def progress(self, done: int, total: int) -> None:
-        """Tell nothing."""
-
-    def log(self, message: str, **facts: Any) -> None:
-        """Tell nothing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,12 @@ import pytest
 
 from federation.channel import Channel
 from federation.channel.memory import MemoryRelay, run_together
+from federation.components.common.quiet import Quiet
 from federation.components.component import JobFacts, Model
 from federation.components.linear.link import sigmoid
 from federation.components.online.params import ServingParams
 from federation.components.online.serving import MESSAGES, serving
-from federation.components.online.steps import NotServable, Quiet
+from federation.components.online.steps import NotServable
 from federation.components.registry import find_component
 from federation.components.store import CsvUpload, Received, StoredTable
 from federation.errors import TableNotFound, Unavailable
