@@ -34,7 +34,7 @@ from federation.components.features.binning.columns import BinnedColumn, rewritt
 from federation.components.features.binning.edges import binned, category_edges
 from federation.components.features.binning.model import Learned
 from federation.components.features.binning.params import HomoBinningParams
-from federation.components.features.binning.rank_search import RankSearch, Ranks
+from federation.components.features.binning.rank_search import Ranks, RankSearch
 from federation.components.features.columns import chosen, features_of, instances_in
 from federation.components.features.homo_one_hot import ColumnsDiffer
 from federation.errors import NonFiniteValues
@@ -55,7 +55,7 @@ from federation.tables.table import Matrix, Vector
 MODULE = "HomoFeatureBinning"
 
 MOST_ROUNDS = 65
-"""A search asks no more often: halving all doubles takes 64, and the last edge may take one more."""
+"""A search asks no more often: to halve all doubles takes 64, to make sure one more."""
 
 
 class Columns(Payload):
