@@ -10,7 +10,14 @@ from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from coordinator.domain.ports import Agents, Clock, Store, Tx
-from coordinator.domain.records import Deployment, Job, JobFilter, OutputModel, Training
+from coordinator.domain.records import (
+    PREDICTING,
+    Deployment,
+    Job,
+    JobFilter,
+    OutputModel,
+    Training,
+)
 from federation.errors import Conflict, InvalidJob, ModelNotDeployed, ModelNotFound, Problem
 from federation.spec.conf import read_version
 from federation.spec.documents import JsonObject
@@ -254,7 +261,7 @@ async def trained(view: Tx, model_id: str | None, model_version: str) -> Trained
 
 async def training_of(view: Tx, job: Job) -> Job:
     """The job whose models a job uses: its own, or, for a prediction, the training's."""
-    if job.kind != "predict":
+    if job.kind not in PREDICTING:
         return job
     deployed = await view.models.deployment(job.model_version)
     version = deployed.train_version if deployed else job.model_version

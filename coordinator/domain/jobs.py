@@ -210,9 +210,10 @@ class Jobs:
             return int(await tx.jobs.describe(job_id, notes, self._clock()))
 
     async def clean_queue(self) -> list[str]:
-        """Cancel all jobs that wait; their ids."""
+        """Cancel all jobs that wait, loaded models aside; their ids."""
+        wanted = JobFilter(status=(Status.WAITING,), ends=True)
         async with self._store.read() as view:
-            waiting = await view.jobs.waiting()
+            waiting = [job.job_id for job in await view.jobs.search(wanted, newest_first=False)]
         for job_id in waiting:
             await self.stop(job_id)
         return waiting

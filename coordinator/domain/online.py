@@ -7,7 +7,7 @@ columns but its own.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
 from coordinator.domain.deployment import Trained
 from federation.errors import Conflict
@@ -88,12 +88,6 @@ def served(model: Trained, dsl: JsonObject, over: JsonObject, catalogue: Catalog
         params.setdefault(seat.role.value, {})[place] = {TASK: cast(JsonValue, said)}
     refs = {f"pipeline.{r.component}.{r.output}": None for n in chosen for r in nodes[n].model}
     return Served(_dsl(list(refs)), _conf(model, job, cast(JsonObject, params)))
-
-
-def is_serving(dsl: Mapping[str, Any]) -> bool:
-    """Whether a job with that DSL serves a model."""
-    component = dsl.get("components", {}).get(TASK)
-    return isinstance(component, dict) and component.get("module") == SERVING
 
 
 def _seats(model: Trained, dsl: JsonObject, catalogue: Catalogue) -> list[Party]:

@@ -5,7 +5,7 @@ from coordinator.domain.inheritance import Inherited, inherit, model_origin
 from coordinator.domain.planning import Tables, foreign_tables, job_plan
 from coordinator.domain.ports import Tx
 from coordinator.domain.privileges import check_permitted
-from coordinator.domain.records import Job
+from coordinator.domain.records import PREDICTING, Job
 from coordinator.domain.state import JobPlan
 from federation.errors import InvalidJob, Problem
 from federation.spec import plan as spec
@@ -29,7 +29,7 @@ async def plan_of(tx: Tx, job: JobSpec, record: Job, tasks: spec.Plan) -> tuple[
     tables = await _tables(tx, foreign_tables(tasks))
     inherited = await inherit(tx, job, record.roles)
     models = {name: (found.model_id, found.version) for name, found in inherited.models()}
-    if record.kind == "predict":
+    if record.kind in PREDICTING:
         models |= await _models_of(tx, await training_of(tx, record), record.model_version)
     plan = job_plan(
         record.job_id, job, tasks, models, tables=tables, posted=[record.dsl, record.conf]

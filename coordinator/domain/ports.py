@@ -100,9 +100,6 @@ class JobRows(Protocol):
     async def next_due(self) -> int | None:
         """When the next job has something due."""
 
-    async def waiting(self) -> list[str]:
-        """Ids of jobs that wait, oldest first."""
-
     async def events(self, job_id: str, after_seq: int = 0) -> list[JobEvent]:
         """What happened to the job after `after_seq`."""
 

@@ -2,13 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from federation.spec.orders import Reason
 from federation.spec.party import Party, Role
 from federation.spec.status import Status
 
-JobKind = Literal["train", "predict", "upload", "export"]
+JobKind = Literal["train", "predict", "upload", "export", "serve"]
+KINDS: tuple[JobKind, ...] = get_args(JobKind)
+PREDICTING: frozenset[JobKind] = frozenset({"predict", "serve"})
+"""Kinds of jobs that use the models of a training."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -397,7 +400,11 @@ class JoinAnswer:
 
 @dataclass(frozen=True, slots=True)
 class JobFilter:
-    """Which jobs; None means any, and a tuple any of its values."""
+    """Which jobs; None means any, and a tuple any of its values.
+
+    Attributes:
+        ends: leave out those that go on until they are stopped: models that are loaded.
+    """
 
     job_id: str | None = None
     status: tuple[Status, ...] | None = None
@@ -410,11 +417,12 @@ class JobFilter:
     description_has: str | None = None
     job_id_has: str | None = None
     partner: str | None = None
+    ends: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class TaskFilter:
-    """Which tasks; None means any, and a tuple any of its values."""
+    """Which tasks; None means any, and a tuple any of its values. `ends`: as of jobs."""
 
     job_id: str | None = None
     component: str | None = None
@@ -425,6 +433,7 @@ class TaskFilter:
     status: tuple[Status, ...] | None = None
     party_status: tuple[Status, ...] | None = None
     latest: bool = False
+    ends: bool = False
 
 
 @dataclass(frozen=True, slots=True)

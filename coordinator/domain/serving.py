@@ -10,7 +10,7 @@ from typing import Any
 
 from coordinator.domain.deployment import Models, Trained, predict_dsl
 from coordinator.domain.jobs import Jobs
-from coordinator.domain.online import is_serving, served
+from coordinator.domain.online import served
 from coordinator.domain.ports import Agents, Clock, Store
 from coordinator.domain.records import Job, JobFilter, Service
 from coordinator.domain.submission import Posted
@@ -84,7 +84,7 @@ class Serving:
         if now is not None and not over:
             return Loaded(model, now)
         documents = served(model, dsl, over or {}, self._agents.catalogue())
-        posted = Posted(documents.dsl, documents.conf, "predict", model)
+        posted = Posted(documents.dsl, documents.conf, "serve", model)
         submitted = await self._jobs.submit_posted(posted)
         job = await self._ready(model, submitted.job_id, wait_s)
         if now is not None:
@@ -142,9 +142,9 @@ class Serving:
         return len(await self._all(model_version))
 
     async def _all(self, model_version: str) -> list[Job]:
-        wanted = JobFilter(kind="predict", model_version=model_version)
+        wanted = JobFilter(kind="serve", model_version=model_version)
         async with self._store.read() as view:
-            return [job for job in await view.jobs.search(wanted) if is_serving(job.dsl)]
+            return await view.jobs.search(wanted)
 
     async def _unload(self, model_version: str) -> None:
         job = await self.find_loaded(model_version)

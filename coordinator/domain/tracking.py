@@ -7,6 +7,7 @@ from coordinator.domain.deployment import training_of
 from coordinator.domain.inheritance import model_origin
 from coordinator.domain.ports import Agents, Store, Tx
 from coordinator.domain.records import (
+    PREDICTING,
     Job,
     JobEvent,
     MetricSet,
@@ -177,7 +178,7 @@ class Tracking:
         job = await self._job(job_id)
         findings = Findings()
         version = read_version(findings, job.conf)
-        return read_dsl_into(findings, job.dsl, version, predict=job.kind == "predict")
+        return read_dsl_into(findings, job.dsl, version, predict=job.kind in PREDICTING)
 
     async def delete_metrics(
         self, job_id: str, role: Role | None, party_id: str | None, component: str | None

@@ -27,6 +27,7 @@ from federation.spec.status import DONE_WELL, ENDED, JOB, TASK, Status, check_ch
 
 _OPEN = [status.value for status in Status if status not in ENDED]
 _SEATS_PER_COMPONENT = 10_000
+_ENDLESS = "serve"
 
 _select_jobs = sa.select(*(column for column in jobs.c if column.name != "plan"))
 _move_job = sa.update(jobs).where(
@@ -280,10 +281,6 @@ class SqlJobs:
         """Ids of unfinished jobs with something due at or before `now_ms`."""
         return await self._ids(jobs.c.due_ms <= now_ms)
 
-    async def waiting(self) -> list[str]:
-        """Ids of jobs that wait, oldest first."""
-        return await self._ids(jobs.c.status == Status.WAITING.value)
-
     async def next_due(self) -> int | None:
         """When the next job has something due."""
         query = sa.select(sa.func.min(jobs.c.due_ms)).where(jobs.c.status.in_(_OPEN))
@@ -338,6 +335,8 @@ def _job_conditions(wanted: JobFilter) -> list[sa.ColumnElement[bool]]:
         conditions.append(jobs.c.description.contains(wanted.description_has, autoescape=True))
     if wanted.job_id_has is not None:
         conditions.append(jobs.c.job_id.contains(wanted.job_id_has, autoescape=True))
+    if wanted.ends:
+        conditions.append(jobs.c.kind != _ENDLESS)
     return conditions
 
 
@@ -352,4 +351,7 @@ def _task_conditions(wanted: TaskFilter) -> list[sa.ColumnElement[bool]]:
         conditions.append(tasks.c.party_status.in_(statuses))
     if wanted.latest:
         conditions.append(tasks.c.latest)
+    if wanted.ends:
+        endless = sa.select(jobs.c.job_id).where(jobs.c.kind == _ENDLESS)
+        conditions.append(tasks.c.job_id.not_in(endless))
     return conditions

@@ -1,13 +1,15 @@
 """From the fields of a query to our filters. Pure.
 
 Query routes filter on every column named in the body (without `f_`) that they know and ignore the
-rest; a value of a wrong kind is an error, not an empty answer.
+rest; a value of a wrong kind is an error, not an empty answer. A model that is loaded is kept in
+memory by a job; to FATE's users loading is no job, so that it is found by its id, or by the kind
+`serve`, alone.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
-from coordinator.domain.records import Job, JobFilter, TaskFilter
+from coordinator.domain.records import KINDS, Job, JobFilter, JobKind, TaskFilter
 from federation.fateflow.reading import number_of, text_of
 from federation.fateflow.seats import party_of, role_of
 from federation.spec.party import Party, Role
@@ -22,8 +24,11 @@ _FILTERED = frozenset(
 
 def job_filter(body: Mapping[str, Any]) -> JobFilter:
     """Which jobs a body asks for."""
+    job_id, kind = _text(body, "job_id"), _kind(body)
     return JobFilter(
-        job_id=_text(body, "job_id"),
+        job_id=job_id,
+        kind=kind,
+        ends=job_id is None and kind is None,
         status=statuses(body, "status"),
         role=role_of(body),
         party_id=party_of(body),
@@ -34,7 +39,10 @@ def job_filter(body: Mapping[str, Any]) -> JobFilter:
 
 def page_filter(body: Mapping[str, Any]) -> JobFilter:
     """Which jobs a page shows; job id, description and partner match in part."""
+    kind = _kind(body)
     return JobFilter(
+        kind=kind,
+        ends=kind is None,
         job_id_has=_text(body, "job_id"),
         description_has=_text(body, "description"),
         party_id=party_of(body),
@@ -47,10 +55,12 @@ def page_filter(body: Mapping[str, Any]) -> JobFilter:
 def task_filter(body: Mapping[str, Any]) -> TaskFilter:
     """Which tasks a body asks for."""
     version = number_of(body, "task_version", -1)
+    job_id, task_id = _text(body, "job_id"), _text(body, "task_id")
     return TaskFilter(
-        job_id=_text(body, "job_id"),
+        job_id=job_id,
+        ends=job_id is None and task_id is None,
         component=_text(body, "component_name"),
-        task_id=_text(body, "task_id"),
+        task_id=task_id,
         version=None if version < 0 else version,
         role=role_of(body),
         party_id=party_of(body),
@@ -89,6 +99,10 @@ def statuses(body: Mapping[str, Any], name: str) -> tuple[Status, ...] | None:
         return None
     words = value if isinstance(value, list) else [value]
     return tuple(Status(word) for word in words if word in list(Status))
+
+
+def _kind(body: Mapping[str, Any]) -> JobKind | None:
+    return next((kind for kind in KINDS if kind == body.get("kind")), None)
 
 
 def _text(body: Mapping[str, Any], name: str) -> str | None:

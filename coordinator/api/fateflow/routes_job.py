@@ -22,7 +22,7 @@ from coordinator.api.fateflow.rows import (
     waiting_row,
 )
 from coordinator.api.keys import JOBS, OLD_LISTS, PUBLIC_URL, TRACKING
-from coordinator.domain.records import Job, JobFilter, Submitted, Task, TaskFilter
+from coordinator.domain.records import KINDS, Job, JobFilter, Submitted, Task, TaskFilter
 from federation.errors import NotFound, TripactError
 from federation.fateflow.envelope import SUCCESS, Retcode, reply
 from federation.fateflow.reading import (
@@ -329,7 +329,12 @@ ROUTES = (
         "Other parameters for an ended job",
         {**_JOB, "component_parameters": "object", "job_parameters": "object"},
     ),
-    Route("job/query", query, "Jobs, one row a seat", {"job_id": "text", **_SEAT}),
+    Route(
+        "job/query",
+        query,
+        "Jobs, one row a seat",
+        {"job_id": "text", **_SEAT, "kind": " | ".join(KINDS)},
+    ),
     Route("job/config", config, "DSL and conf of a job", _JOB),
     Route("job/update", update, "Set a job's notes", {**_JOB, **_SEAT, "notes*": "text"}),
     Route("job/task/query", tasks, "Tasks of jobs", {"job_id": "text", **_SEAT}),

@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 
-from coordinator.domain.deployment import Models
+from coordinator.domain.deployment import Models, predict_dsl
 from coordinator.domain.jobs import Jobs
 from coordinator.domain.online import NothingToServe, served
+from coordinator.domain.records import JobFilter
 from coordinator.domain.serving import LoadFailed, Serving
+from coordinator.domain.submission import Posted
 from coordinator.store import SqlStore
 from federation.errors import ModelNotDeployed, ModelNotLoaded, ServiceNotBound
 from federation.spec.catalogue import ModuleDecl, by_module
@@ -102,6 +104,19 @@ async def test_loading_twice_gives_the_same_job(serving: Serving, version: str) 
     first = await serving.load(None, version)
     assert (await serving.load(None, version)).job.job_id == first.job.job_id
     assert await serving.times_loaded(version) == 1
+
+
+async def test_an_emptied_queue_leaves_a_model_that_is_being_loaded(
+    serving: Serving, agents: Any, jobs: Jobs, models: Models, version: str
+) -> None:
+    model = await models.get(None, version)
+    made = served(model, predict_dsl(model, agents), {}, agents.known)
+    agents.away = {"10000"}
+    posted = Posted(made.dsl, made.conf, "serve", model)
+    loading = await jobs.submit_posted(posted, wait_s=0.01)
+    assert await jobs.clean_queue() == []
+    assert (await jobs.get(loading.job_id)).status is Status.WAITING
+    assert await jobs.find(JobFilter(ends=True, status=(Status.WAITING,))) == []
 
 
 async def test_the_first_failure_is_told_and_the_job_is_stopped(

@@ -1,5 +1,7 @@
 """Bringing a database up and down, on SQLite and on PostgreSQL."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,10 +9,13 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
+from coordinator.domain.records import JobFilter
+from coordinator.domain.state import Changes
 from coordinator.store import open_store
 from coordinator.store.engine import create_engine
 from coordinator.store.migrate import downgrade, upgrade
 from coordinator.store.schema import METADATA
+from federation.spec.status import Status
 
 
 async def test_migrations_give_the_schema_that_the_code_expects(database_url: str) -> None:
@@ -38,6 +43,24 @@ async def test_migrations_go_down_to_nothing_and_up_again(database_url: str) -> 
     await upgrade(engine)
     assert await tables() == {*METADATA.tables, "alembic_version"}
     await engine.dispose()
+
+
+async def test_models_that_were_loaded_as_predictions_become_a_kind_of_their_own(
+    database_url: str, make_job: Callable[[str], Changes]
+) -> None:
+    async with await open_store(database_url) as store:
+        for number, module in enumerate(("Serving", "HeteroLR")):
+            made = make_job(f"2026010100000000000{number}").state.job
+            dsl = {"components": {"serving_0": {"module": module}}}
+            job = replace(made, kind="predict", dsl=dsl, status=Status.FAILED)
+            async with store.begin() as tx:
+                await tx.jobs.add_refused(job)
+    engine = create_engine(database_url)
+    await downgrade(engine, "0005")
+    await upgrade(engine)
+    await engine.dispose()
+    async with await open_store(database_url) as store, store.read() as view:
+        assert [job.kind for job in await view.jobs.search(JobFilter())] == ["predict", "serve"]
 
 
 async def test_opening_again_keeps_what_is_there(database_url: str) -> None:

@@ -235,7 +235,24 @@ async def test_jobs_are_found_by_what_they_are(store: SqlStore, make_job: Make) 
         assert [job.job_id for job in page] == ids[1:3]
         assert await view.jobs.unfinished("10000") == ids[1:]
         assert await view.jobs.unfinished("7") == []
-        assert await view.jobs.waiting() == ids[1:]
+
+
+async def test_loaded_models_are_left_out_where_jobs_that_end_are_asked_for(
+    store: SqlStore, make_job: Make
+) -> None:
+    job_id = await add(store, make_job("20260101000000000000"))
+    serving = make_job("20260101000000000001")
+    await add(
+        store,
+        replace(
+            serving, state=replace(serving.state, job=replace(serving.state.job, kind="serve"))
+        ),
+    )
+    async with store.read() as view:
+        assert len(await view.jobs.search(JobFilter())) == 2
+        assert [job.job_id for job in await view.jobs.search(JobFilter(ends=True))] == [job_id]
+        assert {task.job_id for task in await view.jobs.tasks(TaskFilter(ends=True))} == {job_id}
+        assert len({task.job_id for task in await view.jobs.tasks(TaskFilter())}) == 2
 
 
 async def test_what_is_due_is_found_by_its_time(store: SqlStore, make_job: Make) -> None:

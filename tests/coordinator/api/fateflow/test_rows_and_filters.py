@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from coordinator.api.fateflow import filters, rows
-from coordinator.domain.records import Job, JobFilter, OutputTable, Task
+from coordinator.domain.records import Job, JobFilter, OutputTable, Task, TaskFilter
 from federation.fateflow.reading import WrongArgument
 from federation.spec.orders import Reason
 from federation.spec.party import ARBITER, GUEST, HOST, Party, Role
@@ -118,9 +118,19 @@ def test_party_ids_are_the_same_as_number_and_text(party_id: int | str) -> None:
     assert filters.job_filter({"party_id": party_id}).party_id == "9999"
 
 
-def test_nothing_asked_is_everything() -> None:
+def test_nothing_asked_is_every_job_that_ends() -> None:
     noise = {"local": {"role": "guest"}, "function": "query_job", "limit": 3, "role": None}
-    assert filters.job_filter(noise) == JobFilter()
+    assert filters.job_filter(noise) == JobFilter(ends=True)
+
+
+def test_a_loaded_model_is_found_by_its_id_and_its_kind_alone() -> None:
+    for asked in (filters.job_filter, filters.page_filter):
+        assert asked({"kind": "serve"}) == JobFilter(kind="serve")
+        assert asked({"kind": ["serve"]}) == JobFilter(ends=True)
+    assert filters.job_filter({"job_id": "J"}) == JobFilter(job_id="J")
+    assert filters.task_filter({"task_id": "J_serving_0"}) == TaskFilter(task_id="J_serving_0")
+    assert filters.task_filter({"status": "running"}).ends
+    assert filters.page_filter({"job_id": "J"}).ends
 
 
 def test_a_status_that_no_job_has_matches_nothing() -> None:

@@ -83,7 +83,7 @@ def good(live: Any, done_job: str, lr_dsl: Any, lr_conf: Any) -> Iterator[dict[s
     for path in ("model/load", "model/bind"):
         requests[path]["job_parameters"] = {"model_id": model_id, "model_version": version}
     yield requests
-    for job in live.client.call("job/query", {"model_version": version})["data"]:
+    for job in live.client.ask("job/query", {"model_version": version, "kind": "serve"}):
         live.client.stop(job["f_job_id"])
 
 
