@@ -52,7 +52,7 @@ def runs(
 ) -> Iterator[Runs]:
     """Runs of fate_test, going on in the background."""
     work = tmp_path_factory.mktemp(FATE_TEST_1_6.name)
-    with in_background(work, counting, installing[FATE_TEST_1_6.name]) as begun:
+    with in_background(work, counting, installing) as begun:
         yield begun
 
 

@@ -1,7 +1,7 @@
 """Runs of fate_test in the background, one after another."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,12 +12,13 @@ from coordinator.client import FlowClient
 from examples.running import Standalone
 from tests.clients.jobs import WAIT_S, training
 from tests.clients.project import NAMESPACE, TABLES, Project, project
-from tests.clients.recipes import FATE_TEST_1_6, Box, boxed
+from tests.clients.recipes import FATE_CLIENT_1_11, FATE_TEST_1_6, Box, boxed
 from tests.together.parts import upload_breast
 
 LIMIT_S = 900.0
 SAMPLED_ROUNDS = 10
 LONG_S = {"rest": 25.0, "sdk": 25.0, "cli": 30.0}
+PERFORMANCE = ("--max-iter", "2", "--task-cores", "3", "--timeout", "900")
 AUC = 0.975186
 """Of five rounds of FATE's template on the breast rows."""
 
@@ -53,10 +54,13 @@ def counting_coordinator() -> Iterator[Standalone]:
 
 
 @contextmanager
-def in_background(work: Path, server: FlowClient, installed: Future[Path]) -> Iterator[Runs]:
+def in_background(
+    work: Path, server: FlowClient, installing: Mapping[str, Future[Path]]
+) -> Iterator[Runs]:
     """All runs, begun; each is there when it is asked for."""
     runs, pool = Runs(), ThreadPoolExecutor(1)
-    made = _Runs(work, server, installed, runs)
+    clients = (installing[recipe.name] for recipe in (FATE_TEST_1_6, FATE_CLIENT_1_11))
+    made = _Runs(work, server, *clients, runs)
     commands: dict[str, Callable[[], str]] = {
         "flow-test cli": lambda: made.flow_test("cli"),
         "config check": made.check,
@@ -64,6 +68,8 @@ def in_background(work: Path, server: FlowClient, installed: Future[Path]) -> It
         "data upload": made.upload,
         "data delete": made.delete,
         "suite": made.suite,
+        "benchmark-quality": made.benchmark,
+        "performance": made.performance,
         "flow-test rest": lambda: made.flow_test("rest"),
         "flow-test sdk": lambda: made.flow_test("sdk"),
     }
@@ -80,6 +86,7 @@ class _Runs:
     work: Path
     server: FlowClient
     installed: Future[Path]
+    pipeline: Future[Path]
     runs: Runs
     box: Box | None = None
 
@@ -91,7 +98,7 @@ class _Runs:
 
     def upload(self) -> str:
         suite = self._project("suite", rounds=1)
-        said = self._run("data", "upload", *_of(suite), project=suite)
+        said = self._run("data", "upload", *_of(suite.suite), project=suite)
         for table in TABLES.values():
             body = {"namespace": NAMESPACE, "name": table}
             self.runs.counted.append(self.server.ask("table/table_info", body)["count"])
@@ -99,11 +106,27 @@ class _Runs:
 
     def delete(self) -> str:
         suite = self._project("delete", rounds=1)
-        return self._run("data", "delete", *_of(suite), project=suite)
+        return self._run("data", "delete", *_of(suite.suite), project=suite)
 
     def suite(self) -> str:
         made = self._project("jobs", rounds=1)
         return self._run("suite", "-i", str(made.suite), project=made)
+
+    def benchmark(self) -> str:
+        """With the SDKs of 1.11.3, once data is uploaded: its pipeline needs no TensorFlow 1.15."""
+        made = self._project("benchmark", rounds=1)
+        self._run("data", "upload", *_of(made.benchmark, "benchmark"), project=made)
+        self.pipeline.result()
+        sdk = boxed(FATE_CLIENT_1_11, made.folder)
+        host, port = self.server.url.split("//")[1].split(":")
+        sdk.run("pipeline", "init", "--ip", host, "--port", port, "-d", str(made.folder / "logs"))
+        suite = ("-i", str(made.benchmark), "-c", str(made.config), "-y", "--skip-data")
+        box = self._boxed().preferring(sdk)
+        return box.run("fate_test", "benchmark-quality", *suite, limit_s=LIMIT_S)
+
+    def performance(self) -> str:
+        made = self._project("performance", rounds=1)
+        return self._run("performance", "-t", "hetero_lr", *PERFORMANCE, project=made)
 
     def flow_test(self, form: str) -> str:
         said = self._run("flow-test", form, project=self._project(form, self._rounds(form)))
@@ -136,12 +159,15 @@ class _Runs:
         return project(folder, self.server.url.split("//")[1], rounds=rounds, auc=AUC)
 
     def _run(self, *arguments: str, project: Project) -> str:
+        options = ("--config", str(project.config), "-y")
+        return self._boxed().run("fate_test", *arguments, *options, limit_s=LIMIT_S)
+
+    def _boxed(self) -> Box:
         if self.box is None:
             self.installed.result()
             self.box = boxed(FATE_TEST_1_6, self.work)
-        options = ("-c", str(project.config), "-y")
-        return self.box.run("fate_test", *arguments, *options, limit_s=LIMIT_S)
+        return self.box
 
 
-def _of(suite: Project) -> tuple[str, ...]:
-    return ("-i", str(suite.suite), "--suite-type", "testsuite")
+def _of(suite: Path, kind: str = "testsuite") -> tuple[str, ...]:
+    return ("-i", str(suite), "--suite-type", kind)

@@ -12,7 +12,9 @@ from tests.clients.jobs import ARBITER, GUEST, HOST, training
 from tests.together.parts import BREAST, Job, example
 
 ROOT = Path(__file__).parents[2]
+SCRIPTS = Path(__file__).parent / "scripts"
 NAMESPACE = "suite"
+BENCHMARK = {"max_iter": 3, "learning_rate": 0.15, "alpha": 0.01}
 TABLES = {"guest_0": "suite_guest", "host_0": "suite_host"}
 
 
@@ -24,11 +26,13 @@ class Project:
         folder: base of all paths.
         config: fate_test's own config file.
         suite: the test suite.
+        benchmark: the suite that compares a pooled training with a federated one.
     """
 
     folder: Path
     config: Path
     suite: Path
+    benchmark: Path
 
 
 def project(folder: Path, address: str, *, rounds: int, auc: float) -> Project:
@@ -40,7 +44,11 @@ def project(folder: Path, address: str, *, rounds: int, auc: float) -> Project:
         rounds: of the flow test's training.
         auc: that the flow test expects of it.
     """
-    made = Project(folder, folder / "fate_test_config.yaml", folder / "lr_testsuite.json")
+    config, suite, benchmark = (
+        folder / name
+        for name in ("fate_test_config.yaml", "lr_testsuite.json", "lr_benchmark.json")
+    )
+    made = Project(folder, config, suite, benchmark)
     for name in ("guest", "host"):
         shutil.copy(BREAST / f"{name}.csv", folder)
     (folder / "cache").mkdir()
@@ -80,6 +88,8 @@ model_output_path: {folder}/out/{{}}_model.json
 """
     )
     _write_suite(made)
+    _write_performance(folder / "performance" / "hetero_lr")
+    _write_benchmark(made)
     _write_flow_test(folder, rounds)
     _write_old_client(folder, address)
     return made
@@ -119,17 +129,6 @@ def _write_suite(made: Project) -> None:
     _write(folder / "on_output_dsl.json", on_output_dsl(dsl))
     _write_v1(folder)
     reading = {seat: {"reader_0": "intersection_0"} for seat in TABLES}
-    data = [
-        {
-            "file": f"{seat.removesuffix('_0')}.csv",
-            "head": 1,
-            "partition": 4,
-            "table_name": table,
-            "namespace": NAMESPACE,
-            "role": seat,
-        }
-        for seat, table in TABLES.items()
-    ]
     tasks = {
         "train": {"conf": "lr_conf.json", "dsl": "lr_dsl.json"},
         "predict": {
@@ -145,7 +144,52 @@ def _write_suite(made: Project) -> None:
         "train-v1": {"conf": "lr_v1_conf.json", "dsl": "lr_v1_dsl.json"},
         "predict-v1": {"conf": "predict_v1_conf.json", "model_deps": "train-v1"},
     }
-    _write(made.suite, {"data": data, "tasks": tasks})
+    _write(made.suite, {"data": _data(folder), "tasks": tasks})
+
+
+def _data(folder: Path) -> list[dict[str, Any]]:
+    """The files that a suite wants uploaded."""
+    return [
+        {
+            "file": str(folder / f"{seat.removesuffix('_0')}.csv"),
+            "head": 1,
+            "partition": 4,
+            "table_name": table,
+            "namespace": NAMESPACE,
+            "role": seat,
+        }
+        for seat, table in TABLES.items()
+    ]
+
+
+def _write_performance(template: Path) -> None:
+    """What `fate_test performance -t hetero_lr` takes unless it is told otherwise."""
+    template.mkdir(parents=True)
+    dsl, conf = named(training(), TABLES)
+    _write(template / "dsl.json", dsl)
+    _write(template / "conf.json", conf)
+    tasks = {"measured": {"conf": "conf.json", "dsl": "dsl.json"}}
+    _write(template / "lr_testsuite.json", {"data": _data(template.parents[1]), "tasks": tasks})
+
+
+def _write_benchmark(made: Project) -> None:
+    folder = made.folder
+    param = {
+        "root": str(ROOT),
+        "guest": str(folder / "guest.csv"),
+        "host": str(folder / "host.csv"),
+        "namespace": NAMESPACE,
+        "tables": {seat.removesuffix("_0"): table for seat, table in TABLES.items()},
+        **BENCHMARK,
+    }
+    _write(folder / "benchmark_param.json", param)
+    jobs = {"local": "benchmark_pooled.py", "FATE": "benchmark_federated.py"}
+    pair: dict[str, Any] = {
+        name: {"script": str(SCRIPTS / script), "conf": "benchmark_param.json"}
+        for name, script in jobs.items()
+    }
+    pair["compare_setting"] = {"relative_tol": 0.01}
+    _write(made.benchmark, {"data": _data(folder), "hetero_lr-breast": pair})
 
 
 def predict_conf(conf: dict[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import venv
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 INSTALL_LIMIT_S = 600
@@ -143,6 +143,11 @@ class Box:
     def command(self, *arguments: str) -> list[str]:
         """The command line of one of the client's programs."""
         return [str(self.home / "bin" / arguments[0]), *arguments[1:]]
+
+    def preferring(self, other: "Box") -> "Box":
+        """The same client, with the packages of another one where both have them."""
+        path = ":".join(box.environment["PYTHONPATH"] for box in (other, self))
+        return replace(self, environment={**self.environment, "PYTHONPATH": path})
 
     def run(self, *arguments: str, limit_s: float = 300.0) -> str:
         """Run one of the client's programs; what it printed, errors too."""

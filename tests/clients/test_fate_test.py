@@ -40,11 +40,16 @@ def test_data_is_uploaded_and_deleted(runs: Runs, counting: FlowClient) -> None:
         )
 
 
+def jobs_of(said: str) -> list[tuple[str, str, str]]:
+    """Name, id and status of each job in fate_test's last table."""
+    return re.findall(r"^\| +(\S+) +\| (\d+) \| +(\w+) +\|", said, flags=re.MULTILINE)
+
+
 def test_a_suite_of_jobs_that_need_models_and_data_of_others_succeeds(
     runs: Runs, counting: FlowClient
 ) -> None:
     said = runs("suite")
-    lines = re.findall(r"^\| +(\S+) +\| (\d+) \| +(\w+) \|", said, flags=re.MULTILINE)
+    lines = jobs_of(said)
     assert {name: status for name, _, status in lines} == dict.fromkeys(
         ("train", "predict", "on-output", "train-v1", "predict-v1"), "success"
     )
@@ -52,6 +57,34 @@ def test_a_suite_of_jobs_that_need_models_and_data_of_others_succeeds(
         notes = {row["f_description"] for row in counting.ask("job/query", {"job_id": job_id})}
         assert len(notes) == 1
         assert notes.pop().startswith(f"{name}@")
+
+
+def test_a_benchmark_finds_pooled_and_federated_training_equally_good(runs: Runs) -> None:
+    said = re.sub(r"\x1b\[\d+m", "", runs("benchmark-quality"))
+    assert "exception_id" not in said
+    (names,) = re.findall(r"^\| +Model Name +\| +(\S+) +\| +(\S+) +\|", said, re.MULTILINE)
+    lines = re.findall(r"^\| +(\S+)-hetero_lr-breast +\| +(\S+) +\| +(\S+) +\|", said, re.MULTILINE)
+    found = {name: dict(zip(names, map(float, values), strict=True)) for name, *values in lines}
+    assert found["FATE"]["auc"] == pytest.approx(found["local"]["auc"], abs=1e-6)
+    assert 0.8 < found["FATE"]["ks"] <= found["local"]["ks"] < 1
+    assert "All Metrics Match: True" in said
+
+
+def test_performance_runs_its_template_with_the_options_of_the_command(
+    runs: Runs, counting: FlowClient
+) -> None:
+    said = runs("performance")
+    assert "exception_id=" not in said
+    ((name, job_id, status),) = jobs_of(said)
+    assert (name, status) == ("measured", "success")
+    (row,) = counting.ask("job/query", {"job_id": job_id, "role": "guest"})
+    common = row["f_runtime_conf"]["job_parameters"]["common"]
+    assert (common["task_cores"], common["timeout"]) == (3, 900)
+    told = counting.ask(
+        "tracking/component/parameters",
+        {"job_id": job_id, "role": "guest", "party_id": 9999, "component_name": "hetero_lr_0"},
+    )
+    assert told["ComponentParam"]["max_iter"] == 2
 
 
 def test_the_process_trains_to_fates_auc_deploys_predicts_loads_binds_and_asks_online(

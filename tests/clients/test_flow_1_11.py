@@ -1,5 +1,6 @@
 """`flow` of fate-client 1.11.3: the commands that older clients do not have."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from coordinator.client import FlowClient
 from tests.clients.flow import GUEST_SEAT, Flow, Trained, of
 from tests.clients.jobs import COMPONENTS, WAIT_S, training
+from tests.together.parts import BREAST
 
 pytestmark = pytest.mark.parametrize("flow", ["fate-client-1.11.3"], indirect=True)
 
@@ -118,7 +120,7 @@ def test_the_key_of_a_party_is_told(flow: Flow) -> None:
     assert len(bytes.fromhex(flow.done("key", "query", "-p", 9999)["data"])) == 32
 
 
-# --- the toy test --------------------------------------------------------------------------------
+# --- FATE's own tests of an installation ---------------------------------------------------------
 
 
 def test_the_toy_test_prints_what_secure_addition_logged(flow: Flow) -> None:
@@ -126,3 +128,24 @@ def test_the_toy_test_prints_what_secure_addition_logged(flow: Flow) -> None:
     assert "is success" in said
     lines = [line for line in said.splitlines() if "secure_add_guest" in line]
     assert any("success to calculate secure_sum" in line for line in lines), said
+
+
+def test_the_minimal_test_trains_to_the_auc_it_expects_deploys_and_predicts(
+    flow: Flow, server: FlowClient
+) -> None:
+    for name, party_id in (("guest", 9999), ("host", 10000)):
+        named = {"namespace": "experiment", "name": f"breast_hetero_{name}"}
+        job = server.upload(BREAST / f"{name}.csv", **named, party_id=party_id, drop=True)
+        assert server.wait(job, timeout_s=WAIT_S) == "success"
+    where = ("--ip", "127.0.0.1", "--port", server.url.rpartition(":")[2])
+    flow.box.run("pipeline", "init", *where, "-d", str(flow.box.work / "logs"))
+    parties = ("-gid", "9999", "-hid", "10000", "-aid", "10000")
+    said = flow.box.run("flow", "test", "min", "--no-sbt", *parties, limit_s=WAIT_S)
+    assert "Traceback" not in said
+    assert "lower than expect" not in said
+    trained, predicted = re.findall(r"Job is success!!! Job id is (\d+)", said)
+    kinds = [server.ask("job/config", {"job_id": job_id}) for job_id in (trained, predicted)]
+    assert [kind["runtime_conf"]["job_parameters"]["common"]["job_type"] for kind in kinds] == [
+        "train",
+        "predict",
+    ]

@@ -1,4 +1,4 @@
-"""Requests of FATE's old client (1.2 and 1.4), word for word, and those of FATEBoard."""
+"""Requests of FATE's old client (1.2 and 1.4), word for word."""
 
 import http.client
 import io
@@ -156,52 +156,3 @@ def test_a_job_is_cleaned_stopped_and_the_queue_emptied(
     assert server.call("job/stop", stop)["retcode"] == 0
     assert server.call("job/clean/queue", {"function": "clean_queue"})["retcode"] == 0
     assert server.ask("job/query", {"status": "waiting"}) == []
-
-
-# --- FATEBoard -----------------------------------------------------------------------------------
-
-
-def test_the_board_draws_a_job(server: FlowClient, old_job: dict[str, Any]) -> None:
-    job_id, seat = old_job["jobId"], {"role": "guest", "party_id": "9999"}
-    page = server.ask("job/list/job", {"limit": 10, "page": 1, "job_id": job_id})
-    assert [job["job_id"] for job in page["jobs"]] == [job_id]
-    assert page["jobs"][0]["partners"] == [10000]
-    dag = server.ask("pipeline/dag/dependency", {"job_id": job_id, **seat})
-    assert dag["component_module"]["hetero_lr_0"] == "HeteroLR"
-    (need,) = dag["dependencies"]["evaluation_0"]
-    assert (need["component_name"], need["type"]) == ("hetero_lr_0", "data")
-    view = server.ask("tracking/job/data_view", {"job_id": job_id, **seat})
-    assert "breast.guest" in view["dataset"]["guest"]["9999"].values()
-    report = server.ask("job/report", {"job_id": job_id, **seat})
-    assert {row["status"] for row in report} == {"success"}
-
-
-def test_the_board_draws_every_metric_by_its_type(
-    server: FlowClient, old_job: dict[str, Any]
-) -> None:
-    where = named(old_job, "", "evaluation_0")
-    names = server.ask("tracking/component/metrics", where)["train"]
-    types = {}
-    for name in names:
-        body = {**where, "metric_namespace": "train", "metric_name": name}
-        types[name] = server.call("tracking/component/metric_data", body)["meta"]["metric_type"]
-    assert types["hetero_lr_0"] == "EVALUATION_SUMMARY"
-    assert {"ROC_EVALUATION", "KS_EVALUATION", "LIFT_EVALUATION", "GAIN_EVALUATION"} <= set(
-        types.values()
-    )
-
-
-def test_the_board_shows_rows_logs_and_notes(server: FlowClient, old_job: dict[str, Any]) -> None:
-    where = named(old_job, "", "hetero_lr_0")
-    answer = server.call("tracking/component/output/data", where)
-    assert len(answer["data"]) == len(answer["meta"]["header"]) == len(answer["meta"]["total"]) == 1
-    assert len(answer["data"][0]) == 100
-    assert answer["meta"]["total"] == [569]
-    log = {**where, "log_type": "componentInfo", "begin": 1, "end": 5}
-    size = server.ask("log/size", log)["size"]
-    lines = server.ask("log/cat", log)
-    assert [line["line_num"] for line in lines] == list(range(1, min(size, 5) + 1))
-    server.ask("job/update", {**where, "notes": "for the board"})
-    (row,) = server.ask("job/query", {"job_id": old_job["jobId"], **LOCAL})
-    assert row["f_description"] == "for the board"
-    assert server.ask("server/fateflow/info")[0]["http_port"] > 0
