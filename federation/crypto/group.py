@@ -24,7 +24,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from federation.crypto import kernels
 from federation.crypto.fixed_point import as_objects, precision_of, to_fixed
-from federation.crypto.kernels import Residues, limbs
+from federation.crypto.kernels import FixedBase, Residues, limbs
+from federation.crypto.own_powers import Factor, OwnBase
 from federation.crypto.scheme import Encrypted, PublicKey
 from federation.errors import BadCiphertext, FixedPointOverflow, MixedKeys
 from federation.wire.codec import BigIntVector
@@ -46,11 +47,22 @@ class GroupPublicKey(PublicKey):
     def __init__(self) -> None:
         self._ahead: list[Residues] = []
         self._taking = threading.Lock()
+        self._factors: tuple[Factor, Factor] | None = None
 
     @cached_property
     def ring(self) -> kernels.Ring:
         """Arithmetic modulo `modulus`, made when first needed."""
         return kernels.ring(self.modulus, self.root)
+
+    def know(self, one: Factor, other: Factor) -> None:
+        """Encrypt by the factors of `modulus`, as only the owner of the key can."""
+        self._factors = one, other
+
+    def randomness(self, base: int) -> FixedBase:
+        """Random powers of a public number, the quickest way that this party has."""
+        if self._factors is None:
+            return self.ring.fixed_base(base)
+        return OwnBase(self.ring, base, *self._factors)
 
     @abstractmethod
     def bare(self, plain: NDArray[Any]) -> Residues:

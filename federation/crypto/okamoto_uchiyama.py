@@ -4,7 +4,8 @@
     E(m) = g**m h**r mod n,      m = L(c**(p-1) mod p**2) / L(g**(p-1) mod p**2) mod p
 
 p has a third of the bits of n. r is as long as the order of h can be and 128 bits more, so h**r is
-as good as uniform in its group; shorter r would be faster and rest on one more assumption.
+as good as uniform in its group; shorter r would be faster and rest on one more assumption. Who has
+the private key takes h**r modulo p**2 and q apart, which is three times as fast.
 Plaintexts are signed and stay 64 bits shorter than p. A value beyond p that came out as a small one
 would tell p to whoever sees it and knows what went in; a value out of range comes out as a random
 one, which is within the limit with probability 2**-62, and is an error otherwise.
@@ -38,6 +39,7 @@ from federation.crypto.moduli import (
     fingerprint,
     random_primes,
 )
+from federation.crypto.own_powers import Factor
 from federation.crypto.scheme import Encrypted, PrivateKey, Wire
 from federation.errors import BadPublicKey, FixedPointOverflow, MixedKeys, WeakKey
 
@@ -69,7 +71,7 @@ class OkamotoUchiyamaPublicKey(GroupPublicKey):
 
     @cached_property
     def _masks(self) -> FixedBase:
-        return self.ring.fixed_base(self.h)
+        return self.randomness(self.h)
 
     def bare(self, plain: NDArray[Any]) -> Residues:
         """g**m as g**(m + 2**b) / g**(2**b), with an exponent that is not negative."""
@@ -113,6 +115,9 @@ class OkamotoUchiyamaPrivateKey(PrivateKey):
     def __init__(self, public: OkamotoUchiyamaPublicKey, p: int) -> None:
         self.public = public
         self._logarithms = Logarithms(mpz(p), public.g)
+        square = self._logarithms.prime**2
+        q = public.modulus // square
+        public.know(Factor(square, mpz(p) - 1, mpz(p)), Factor(q, q - 1))
 
     @property
     def primes(self) -> tuple[int]:

@@ -8,7 +8,8 @@ Decryption works modulo p**2 and q**2 apart and joins both halves (Chinese remai
     m_p = L_p(c**(p-1) mod p**2) / L_p((1+n)**(p-1) mod p**2) mod p,   L_p(u) = (u - 1) / p
 
 Plaintexts are signed: the lower third of 0..n is positive, the upper third negative, and what lands
-between has overflown. Random powers of h_s come from tables made once a key, 12 MB at 2048 bits.
+between has overflown. Random powers of h_s come from tables made once a key, 12 MB at 2048 bits;
+who has the private key takes them modulo p**2 and q**2 apart.
 
 Learns: who lacks the private key nothing (decisional composite residuosity, and that h_s**r with
 short r looks like any residue). The primes are OpenSSL's. Decryption is not constant time: it is
@@ -39,6 +40,7 @@ from federation.crypto.moduli import (
     fingerprint,
     random_primes,
 )
+from federation.crypto.own_powers import Factor
 from federation.crypto.scheme import Encrypted, PrivateKey, Wire
 from federation.errors import BadPublicKey, FixedPointOverflow, MixedKeys, WeakKey
 
@@ -65,7 +67,7 @@ class PaillierPublicKey(GroupPublicKey):
 
     @cached_property
     def _base(self) -> FixedBase:
-        return self.ring.fixed_base(self.hs)
+        return self.randomness(self.hs)
 
     def bare(self, plain: NDArray[Any]) -> Residues:
         return self.ring.one_plus(plain)
@@ -98,6 +100,8 @@ class PaillierPrivateKey(PrivateKey):
         self.public = public
         self._halves = (Logarithms(mpz(p), 1 + public.n), Logarithms(mpz(q), 1 + public.n))
         self._p_inverse = gmpy2.invert(p, q)
+        one, other = (Factor(half.prime**2, half.prime - 1, half.prime) for half in self._halves)
+        public.know(one, other)
 
     @property
     def primes(self) -> tuple[int, int]:
