@@ -7,7 +7,13 @@ With w~ the mean of the weights over L steps, and w~' that of the L steps before
     guest    d = sum(u) + share(X_g s_g)    [d]     -> host
     each     s, [v] = [X^T d / n + alpha s]         -> arbiter
 
-over rows that the guest draws. s and v are 2**20 times as large here, for precision's sake; the
+over rows that the guest draws. Where the bend depends on scores, as exp(s) does, host and guest
+take theirs at the mean weights w~: with e = exp(w~ x),
+
+    host     [e_h (X_h s_h)], [e_h]                 -> guest
+    guest    d = e_g [e_h (X_h s_h)] + e_g (X_g s_g) [e_h]
+
+s and v are 2**20 times as large here, for precision's sake; the
 arbiter's rule does not change with their length. d depends on features and weights, not on labels.
 Learns: the arbiter s, which it could tell from its own steps, and v. A host which rows were drawn;
 batches that would be too small for its width are refused before.
@@ -33,6 +39,19 @@ SCALE = 2.0**20
 """Ways are short; so many times as long they keep their digits in fixed point."""
 
 
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A way that a party's weights have gone.
+
+    Attributes:
+        way: shape (d,), its part of s.
+        at: shape (d,), the mean weights it led to.
+    """
+
+    way: Vector
+    at: Vector
+
+
 @dataclass(slots=True)
 class Trail:
     """The way a party's weights have gone.
@@ -47,10 +66,12 @@ class Trail:
     _sum: Vector | None = None
     _last: Vector | None = None
 
-    def moved(self, weights: Vector) -> Vector | None:
+    def moved(self, weights: Vector) -> Move | None:
         """Take the weights a step started from; `s` where a mean is full and has one before it."""
         way = self.way(weights)
-        return None if way is None else SCALE / self.every * way
+        if way is None or self._last is None:
+            return None
+        return Move(SCALE / self.every * way, self._last / self.every)
 
     def way(self, weights: Vector) -> Vector | None:
         """As `moved`, L times the change of the mean, which shares of weights have too."""
@@ -64,50 +85,60 @@ class Trail:
         return None if before is None else self._last - before
 
 
-async def bend_as_guest(ch: Channel, side: Side, move: Vector) -> None:
+async def bend_as_guest(ch: Channel, side: Side, move: Move) -> None:
     """Draw rows, and help everyone to their part of v.
-
-    Args:
-        move: shape (d,), the guest's part of s.
 
     Raises:
         UnfitLetter: a host's share is not one number a row.
     """
     batch = await send_sample(ch, side.rows, side.p)
     taken, size = batch.rows, batch.size
-    matrix = _picked(side, taken)
+    matrix, offset = _picked(side, taken), side.rows.offset
+    scores = matrix @ move.at
+    if offset is not None:
+        scores = scores + (offset if taken is None else offset[taken])
     forwards: list[Forward] = await ch.hosts.gather("forward")
     for host, forward in zip(ch.hosts, forwards, strict=True):
         check_shape(forward.share, (size,), "forward", host.party)
-    weight = side.rows.weight
+    weight, scale = side.rows.weight, side.link.scale
+    levels = None
+    if scale is not None:
+        levels = await ch.hosts[0].receive("levels")
+        check_shape(levels, (size,), "levels", ch.hosts[0].party)
 
     def bent() -> Encrypted:
         total = forwards[0].share
         for forward in forwards[1:]:
             total = total + forward.share
-        total = total + side.link.share(matrix @ move)
+        if scale is None or levels is None:
+            total = total + side.link.share(matrix @ move.way)
+        else:
+            total = (total + levels * (matrix @ move.way)) * scale(scores)
         if weight is not None:
             total = total * (weight if taken is None else weight[taken])
         return total.refreshed()
 
     d = await asyncio.to_thread(bent)
     await ch.hosts.send("residual", d)
-    await _told(ch, side, matrix, d, move)
+    await _told(ch, side, matrix, d, move.way)
 
 
-async def bend_as_host(ch: Channel, side: Side, move: Vector) -> None:
-    """Give the own share, and send the own part of v.
-
-    Args:
-        move: shape (d,), the host's part of s.
-    """
+async def bend_as_host(ch: Channel, side: Side, move: Move) -> None:
+    """Give the own share, and send the own part of v."""
     batch = await receive_batch(ch, side.rows)
     matrix = _picked(side, batch.rows)
-    share = await side.encrypted(side.link.share(matrix @ move))
+    along = matrix @ move.way
+    if side.link.scale is None:
+        share = await side.encrypted(side.link.share(along))
+    else:
+        levels = side.link.share(matrix @ move.at)
+        share = await side.encrypted(levels * along)
     await ch.guest.send("forward", Forward(share=share, loss=None))
+    if side.link.scale is not None:
+        await ch.guest.send("levels", await side.encrypted(levels))
     d: Encrypted = await ch.guest.receive("residual")
     check_shape(d, (len(matrix),), "residual", ch.guest.party)
-    await _told(ch, side, matrix, d, move)
+    await _told(ch, side, matrix, d, move.way)
 
 
 async def bend_as_arbiter(
@@ -150,10 +181,10 @@ async def receive_batch(ch: Channel, rows: Rows, tag: str = "batch") -> HostBatc
     return batch
 
 
-async def _told(ch: Channel, side: Side, matrix: Matrix, d: Encrypted, move: Vector) -> None:
+async def _told(ch: Channel, side: Side, matrix: Matrix, d: Encrypted, way: Vector) -> None:
     bent = await asyncio.to_thread(mean_product, matrix, d, len(matrix))
-    pull = penalty_gradient(move, side.p, intercept=side.intercept)
-    await ch.arbiter.send("move", move)
+    pull = penalty_gradient(way, side.p, intercept=side.intercept)
+    await ch.arbiter.send("move", way)
     await ch.arbiter.send("gradient", bent + pull)
 
 

@@ -15,6 +15,8 @@ Learns: as in HeteroLinR. The guest sees the host's scores s_h in clear for ever
 predicted or measured, so at the end for training rows too; the arbiter every gradient and the loss;
 the host its steps and which rows make a batch. Neither exposures nor their column's name leave the
 guest. A cross validation shows the host which rows each fold leaves out.
+With the optimizer sqn the host also sends [exp(s_h)] and [exp(s_h) (x v)] of drawn rows, v the way
+its weights have gone, encrypted like the rest; what the arbiter learns then `curvature` says.
 Row weights, where the table carries them, multiply d and not the loss.
 Exact up to the fixed point: weights as of the same steps on pooled rows within 1e-6.
 Source: FATE 1.x hetero_poisson_regression.

@@ -9,7 +9,8 @@ scores s = w x + b, and adds what it found, weighed by its rows, behind masks (s
 
 The last epoch is always followed by an average. use_proximal adds mu (w_i - w) to the gradient.
 Of more than two classes, each is trained against the rest. Optimizers and penalties are those of
-FATE before 1.10, which has them in HeteroLR alike; an optimizer's state stays at its party.
+FATE before 1.10, which has them in HeteroLR alike; an optimizer's state stays at its party, and so
+does what sqn remembers of the bend of its own loss, X^T diag(p (1 - p)) X / n + alpha.
 
 Learns:
 - the arbiter: the averaged weights and loss of each round and the number of all rows; no party's

@@ -20,6 +20,7 @@ from federation.components.common.unfit import UnfitLetter
 from federation.components.component import Report
 from federation.components.linear.batches import Indices, cut
 from federation.components.linear.convergence import LOSS_RULES, Convergence
+from federation.components.linear.curvature import Move, Trail
 from federation.components.linear.homo_helper import Helper
 from federation.components.linear.homo_letters import Rounds
 from federation.components.linear.letters import Verdict, check_shape
@@ -63,7 +64,7 @@ class Local:
         return cls(rows, np.hstack([rows.features, ones]), batches, intercept, p)
 
     def passed(
-        self, weights: Vector, common: Vector, signs: Vector, optimizer: Optimizer, epoch: int
+        self, weights: Vector, common: Vector, signs: Vector, steps: "LocalSteps", epoch: int
     ) -> Vector:
         """Weights after one epoch of own rows.
 
@@ -82,14 +83,50 @@ class Local:
             gradient += penalty_gradient(weights, self.p, intercept=self.intercept)
             if self.p.use_proximal:
                 gradient += self.p.mu * (weights - common)
-            step = optimizer.step(gradient, epoch)
+            step, move = steps.optimizer.step(gradient, epoch), steps.trail.moved(weights)
             weights = updated(weights, step, self.p, epoch, intercept=self.intercept)
+            if move is not None:
+                most = self.p.sqn_param.memory_M
+                steps.optimizer.bend(move.way, self.bent(move), most)
         return weights
+
+    def bent(self, move: Move) -> Vector:
+        """How the gradient of drawn rows changes along a way of the weights, shape (d,)."""
+        matrix, counts = self.matrix, self.rows.weight
+        if self.p.sqn_param.sample_size < len(matrix):
+            drawn = np.random.default_rng().permutation(len(matrix))
+            taken = drawn[: self.p.sqn_param.sample_size]
+            matrix, counts = matrix[taken], None if counts is None else counts[taken]
+        chances = sigmoid(matrix @ move.at)
+        d = chances * (1.0 - chances) * (matrix @ move.way)
+        if counts is not None:
+            d = d * counts
+        change = matrix.T @ d / len(matrix)
+        change += penalty_gradient(move.way, self.p, intercept=self.intercept)
+        return change + self.p.mu * move.way if self.p.use_proximal else change
 
     def loss(self, weights: Vector, signs: Vector) -> float:
         """Mean of ln(1 + exp(-y s)) over own rows, and the penalty."""
         own = float(np.mean(np.logaddexp(0.0, -signs * (self.matrix @ weights))))
         return own + penalty_loss(weights, self.p, intercept=self.intercept)
+
+
+@dataclass(frozen=True, slots=True)
+class LocalSteps:
+    """How a party steps by itself.
+
+    Attributes:
+        trail: of its weights, for sqn.
+    """
+
+    optimizer: Optimizer
+    trail: Trail
+
+    @classmethod
+    def of(cls, p: HomoLogisticParams) -> "LocalSteps":
+        """As the parameters say, with nothing remembered yet."""
+        every = p.sqn_param.update_interval_L if p.optimizer == "sqn" else 0
+        return cls(make_optimizer(p), Trail(every))
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,11 +170,11 @@ async def train_as_client(
         weights: shape (d,), to start from.
         start: first epoch.
     """
-    optimizer, keeper = make_optimizer(local.p), Keeper(weights)
+    steps, keeper = LocalSteps.of(local.p), Keeper(weights)
     common, done, converged = weights, start, False
     for epoch in range(start, rounds.epochs):
         here = ch.scope("epoch", epoch)
-        weights = await asyncio.to_thread(local.passed, weights, common, signs, optimizer, epoch)
+        weights = await asyncio.to_thread(local.passed, weights, common, signs, steps, epoch)
         if rounds.is_round(epoch):
             common = weights = await _averaged(here, local, member, weights)
             loss = _weighed(local, [local.loss(weights, signs), 1.0])

@@ -171,6 +171,9 @@ LINEAR_MESSAGES = (
     Message("residual", (GUEST, HOST), Encrypted, "[d], one a row, encrypted"),
     Message("gradient", (GUEST, ARBITER), Encrypted, "[X^T d / n], one a column and intercept"),
     Message("gradient", (HOST, ARBITER), Encrypted, "[X^T d / n], one a column"),
+    Message(
+        "levels", (HOST, GUEST), Encrypted, "sqn: [exp(w x)] of each row, if the bend needs it"
+    ),
     Message("move", (GUEST, ARBITER), np.ndarray, "sqn: the change of the guest's mean weights"),
     Message("move", (HOST, ARBITER), np.ndarray, "sqn: the change of the host's mean weights"),
     Message("loss", (GUEST, ARBITER), Encrypted, "the mean loss of a batch, encrypted"),

@@ -13,11 +13,8 @@ from federation.components.common.training import (
     SearchParam,
     StepwiseParam,
     WithCallbacks,
-    not_available,
 )
 from federation.components.params import Params, choice
-
-FIRST_ORDER = "rmsprop, adam, adagrad, sgd or nesterov_momentum_sgd"
 
 LEAST_BATCH = 10
 """FATE's least batch size."""
@@ -25,17 +22,6 @@ LEAST_BATCH = 10
 
 Optimizers: Any = choice("sgd", "rmsprop", "adam", "adagrad", "nesterov_momentum_sgd", "sqn")
 """Names of the optimizers."""
-
-
-def without_newton(name: str) -> str:
-    """An optimizer, but not sqn.
-
-    Raises:
-        ValueError: it is sqn.
-    """
-    if name == "sqn":
-        raise not_available("the optimizer sqn for this module", f"use {FIRST_ORDER}")
-    return name
 
 
 class InitParam(Params):
@@ -165,8 +151,6 @@ class PoissonParams(LinearModelParams):
         None, min_length=1, description="the guest's column of exposures, which is no feature then"
     )
 
-    _first_order = field_validator("optimizer")(without_newton)
-
     @property
     def exposure(self) -> str | None:
         """The guest's column of exposures, where there is one."""
@@ -253,8 +237,6 @@ class HomoLogisticParams(LogisticParams):
     re_encrypt_batches: int = Field(
         2, ge=1, le=16, description="batches of a host on ciphertexts between two re-encryptions"
     )
-
-    _first_order = field_validator("optimizer")(without_newton)
 
     @model_validator(mode="after")
     def _steps_on_ciphertexts(self) -> Self:

@@ -4,7 +4,7 @@ import jsonschema
 import pytest
 
 from federation.components.linear.hetero_lr import hetero_lr
-from federation.components.linear.params import HomoLogisticParams, LogisticParams, PoissonParams
+from federation.components.linear.params import HomoLogisticParams, LogisticParams
 from federation.errors import InvalidParameters
 from federation.spec.schema_problems import schema_problems, validator_of
 
@@ -86,10 +86,10 @@ def test_every_problem_is_told_at_its_path() -> None:
     assert told["init_param.init_method"].endswith("did you mean 'zeros'?")
 
 
-@pytest.mark.parametrize("params", [PoissonParams, HomoLogisticParams])
-def test_modules_without_a_fixed_curvature_refuse_sqn(params: type[LogisticParams]) -> None:
-    with pytest.raises(InvalidParameters, match="optimizer: the optimizer sqn for this module"):
-        params.parse({"optimizer": "SQN"})
+def test_sqn_takes_more_steps_than_ciphertexts_bear() -> None:
+    assert HomoLogisticParams.parse({"optimizer": "SQN"}).optimizer == "sqn"
+    with pytest.raises(InvalidParameters, match="encrypt_param needs the optimizer sgd"):
+        HomoLogisticParams.parse({"optimizer": "sqn", "encrypt_param": {"method": "Paillier"}})
 
 
 def test_early_stopping_needs_validations() -> None:

@@ -10,11 +10,14 @@ from federation.components.linear.batches import BatchTooSmall
 from federation.components.linear.curvature import SCALE, Trail
 from federation.components.linear.hetero_linr import hetero_linr
 from federation.components.linear.hetero_lr import hetero_lr
+from federation.components.linear.hetero_poisson import hetero_poisson
 from federation.components.linear.hetero_sshe_linr import hetero_sshe_linr
 from federation.components.linear.hetero_sshe_lr import hetero_sshe_lr
+from federation.components.linear.homo_lr import homo_lr
 from federation.components.linear.optimizers import make_optimizer
 from federation.components.linear.params import LogisticParams
 from federation.errors import InvalidParameters
+from federation.tables import Table
 
 CONF: dict[str, Any] = {
     "optimizer": "sqn",
@@ -61,6 +64,75 @@ async def test_logistic_regression_ends_at_the_weights_of_the_pooled_rows(
     moves = [row for row in played.ledger if row.tag == "move"]
     assert {row.receiver for row in moves} == {str(bench.arbiter)}
     assert len(moves) == 4
+
+
+def bent_by_scores(X: Any, gradient: Any, bend: Any, *, free: Any, rate: float, steps: int) -> Any:
+    """As `pooled`, where the bend is taken at the mean of the last two weights."""
+    w, inverse = np.zeros(len(free)), None
+    seen: list[Any] = []
+    means: list[Any] = []
+    for t in range(steps):
+        g = X.T @ gradient(X @ w) / len(X) + 0.1 * free * w
+        seen.append(w)
+        w = w - rate / np.sqrt(1 + t) * (g if inverse is None else inverse @ g)
+        if len(seen) == 2:
+            means, seen = [*means, np.mean(seen, axis=0)], []
+            if len(means) > 1:
+                s = means[-1] - means[-2]
+                v = X.T @ (bend(X @ means[-1]) * (X @ s)) / len(X) + 0.1 * free * s
+                V = np.eye(len(w)) - np.outer(v, s) / (s @ v)
+                inverse = V.T @ V * (s @ v) / (v @ v) + np.outer(s, s) / (s @ v)
+    return w
+
+
+async def test_poisson_regression_bends_by_its_scores(play: Any, bench: Any) -> None:
+    split = bench.drawn(15, [2, 3])
+    split.label = np.random.default_rng(5).poisson(2.0, size=15).astype(float)
+    exposure = np.random.default_rng(6).uniform(0.5, 2.0, size=15)
+    ports = split.ports()
+    table = ports[bench.guest]["train_data"]
+    names = ["exposed", *table.feature_names]
+    matrix = np.column_stack([exposure, table.features])
+    exposed = Table.instances(table.ids, matrix, names, label=table.label)
+    ports[bench.guest] = {"train_data": exposed}
+    conf = {**bench.quiet, **CONF, "learning_rate": 0.2, "exposure_colname": "exposed"}
+    played = await play(hetero_poisson, conf, ports)
+    free = np.ones(6)
+    free[2] = 0
+    expected = bent_by_scores(
+        split.pooled,
+        lambda s: exposure * np.exp(s) - split.label,
+        lambda s: exposure * np.exp(s),
+        free=free,
+        rate=0.2,
+        steps=7,
+    )
+    np.testing.assert_allclose(bench.weights(played)[0], expected, atol=1e-6)
+    levels = [row for row in played.ledger if row.tag == "levels"]
+    assert {(row.receiver, row.type) for row in levels} == {(str(bench.guest), "Encrypted")}
+
+
+async def test_horizontal_parties_bend_by_their_own_rows(play: Any, bench: Any) -> None:
+    """Two that have the same rows step as one that has them."""
+    draw = np.random.default_rng(3)
+    X, y = draw.normal(size=(20, 3)), (draw.uniform(size=20) > 0.4).astype(float)
+    ids = [f"r{row}" for row in range(20)]
+    rows = Table.instances(ids, X, ["a", "b", "c"], label=y)
+    ports = {seat: {"train_data": rows} for seat in (bench.guest, bench.hosts[0])}
+    played = await play(homo_lr, {**bench.quiet, **CONF}, {**ports, bench.arbiter: {}})
+
+    def chance(s: Any) -> Any:
+        return 1 / (1 + np.exp(-s))
+
+    expected = bent_by_scores(
+        np.column_stack([X, np.ones(20)]),
+        lambda s: chance(s) - y,
+        lambda s: chance(s) * (1 - chance(s)),
+        free=np.array([1, 1, 1, 0]),
+        rate=0.5,
+        steps=7,
+    )
+    np.testing.assert_allclose(bench.weights(played, hosts=0)[0], expected, atol=1e-6)
 
 
 async def test_linear_regression_of_two_hosts_ends_there_too(play: Any, bench: Any) -> None:
@@ -182,13 +254,13 @@ def test_a_pair_along_which_the_loss_does_not_bend_is_forgotten() -> None:
 def test_a_trail_needs_two_full_means() -> None:
     trail = Trail(2)
     moves = [trail.moved(np.array([float(k)])) for k in range(6)]
-    assert [None if move is None else float(move[0]) / SCALE for move in moves] == [
+    assert [move and (float(move.way[0]) / SCALE, float(move.at[0])) for move in moves] == [
         None,
         None,
         None,
-        2.0,
+        (2.0, 2.5),
         None,
-        2.0,
+        (2.0, 4.5),
     ]
     assert Trail(0).moved(np.ones(1)) is None
 
