@@ -94,6 +94,35 @@ def test_an_altered_audit_is_found(tmp_path: Path) -> None:
     assert "altered" in answer.stderr
 
 
+def test_what_left_is_shown_from_the_partys_own_files(tmp_path: Path) -> None:
+    audit = Audit(Home(tmp_path).audit)
+    to_host = ("j1", "t", 0, "lr_0", "guest:1", "host:2")
+    for size in (19, 21):
+        audit.note(LedgerRow(*to_host, (), "forward", "Encrypted", "", size), inside=False)
+    audit.note(LedgerRow(*to_host, (), "done", "bool", "", 5), inside=False)
+    audit.note(LedgerRow(*to_host, (), "own", "int", "", 7), inside=True)
+    audit.close_all()
+    shown = run(tmp_path, "audit", "show", "j1").stdout.splitlines()
+    assert [line.split()[:7] for line in shown[1:]] == [
+        ["lr_0", "forward", "guest:1", "host:2", "Encrypted", "2", "40"],
+        ["lr_0", "done", "guest:1", "host:2", "bool", "1", "5"],
+    ]
+    every = json.loads(run(tmp_path, "audit", "show", "j1", "--json").stdout)
+    assert [row["bytes"] for row in every] == [19, 21, 5]
+    (listed,) = json.loads(run(tmp_path, "audit", "list", "--json").stdout)
+    assert (listed["job_id"], listed["letters"], listed["bytes"]) == ("j1", 3, 45)
+    assert run(tmp_path, "audit", "list").stdout.splitlines()[1].split()[:3] == ["j1", "3", "45"]
+
+
+@pytest.mark.parametrize("verb", ["show", "verify"])
+def test_a_job_for_which_nothing_left_is_no_audit(tmp_path: Path, verb: str) -> None:
+    answer = run(tmp_path, "audit", verb, "j1")
+    assert (answer.exit_code, answer.stderr) == (
+        1,
+        "party-agent: no letter of job j1 left this party\n",
+    )
+
+
 def test_running_without_having_joined_says_how_to_join(tmp_path: Path) -> None:
     answer = run(tmp_path, "run")
     assert answer.exit_code == 1
