@@ -82,8 +82,12 @@ class _Module:
         body = self._function(name, [POINTER] * 3)
         to, a, b = body.function.args
         field = self.field(body, inside=True)
-        for at in range(0, beside * self.limbs, self.limbs):
+
+        def one(index: Value) -> None:
+            at = body.ir.mul(index, word(self.limbs))
             field.store(field.mul(field.load(a, at), field.load(b, at)), to, at)
+
+        body.times(beside, one)
         body.end()
 
     def _squares(self, name: str, beside: int) -> None:
@@ -216,11 +220,13 @@ class _Module:
             base = body.ir.mul(index, word(SAMPLED * self.limbs))
             field.store(field.constant(1), table)
             for i in range(SAMPLED):
-                last = field.load(numbers, body.ir.add(base, word(i * self.limbs)))
-                field.store(last, table, self.limbs << i)
+                last = body.at(numbers, body.ir.add(base, word(i * self.limbs)))
+                field.store(field.load(last), table, self.limbs << i)
                 for rest in range(1, 1 << i):
-                    product = field.mul(last, field.load(table, rest * self.limbs))
-                    field.store(product, table, (rest + (1 << i)) * self.limbs)
+                    to_one, other = (
+                        body.at(table, place * self.limbs) for place in (rest + (1 << i), rest)
+                    )
+                    body.call("product", to_one, last, other)
 
             def sample(number: Value) -> None:
                 at = body.ir.mul(number, word(self.limbs))
@@ -241,10 +247,17 @@ class _Module:
         field = self.field(body)
 
         def turn(index: Value) -> None:
-            base = body.at(numbers, body.ir.mul(index, word(self.beside * self.limbs)))
-            out = body.ir.mul(index, word(self.beside * LIMBS))
-            for i, number in enumerate(self._character(field, base, room)[0]):
-                field.write(number, to, body.ir.add(out, word(i * LIMBS)))
+            base = body.ir.mul(index, word(self.beside))
+            start = body.at(numbers, body.ir.mul(base, word(self.limbs)))
+            power = self._raised(body, start, room)
+            body.call("squares_beside", power, power, word(2))
+
+            def one(number: Value) -> None:
+                at = body.ir.mul(number, word(self.limbs))
+                character = field.mul(field.load(power, at), field.square(field.load(start, at)))
+                field.write(character, to, body.ir.mul(body.ir.add(base, number), word(LIMBS)))
+
+            body.times(self.beside, one)
 
         body.times(turns, turn)
         body.end()
@@ -258,46 +271,43 @@ class _Module:
         body = self._function("images", [POINTER] * 2 + [WORD])
         to, numbers, turns = body.function.args
         size = self.beside * self.limbs
-        value, room = body.buffer(size), body.buffer(3 * size)
-        field, beside = self.field(body), range(self.beside)
+        values, rest, room = body.buffer(size), body.buffer(2 * size), body.buffer(3 * size)
+        field = self.field(body)
 
         def turn(index: Value) -> None:
             first = body.ir.mul(index, word(self.beside))
-            places = [body.ir.add(first, word(i)) for i in beside]
-            made = []
-            for i, place in enumerate(places):
-                u = field.carried(
-                    field.carried(field.read(numbers, body.ir.mul(place, word(LIMBS))))
-                )
+
+            def before(number: Value) -> None:
+                place = body.ir.mul(body.ir.add(first, number), word(LIMBS))
+                u = field.carried(field.carried(field.read(numbers, place)))
                 square = field.square(u)
                 t = field.add(square, square)
                 h = field.add(t, field.constant(1))
                 inner = field.sub(field.square(h), field.mul(t, field.constant(_A * _A)))
                 g = field.mul(inner, field.constant(_P - _A))
-                field.store(field.mul(g, h), value, i * self.limbs)
-                made.append((g, t))
-            characters, power = self._character(field, value, room)
-            body.call("squares_beside", power, power, word(1))
-            for i, (g, t) in enumerate(made):
-                w = field.load(value, i * self.limbs)
-                cube = field.mul(field.square(w), w)
-                inverse = field.mul(field.load(power, i * self.limbs), cube)
+                at = body.ir.mul(number, word(self.limbs))
+                field.store(field.mul(g, h), values, at)
+                field.store(g, rest, at)
+                field.store(t, rest, body.ir.add(at, word(size)))
+
+            def after(number: Value) -> None:
+                at = body.ir.mul(number, word(self.limbs))
+                w, g = field.load(values, at), field.load(rest, at)
+                square, fourth = field.square(w), field.load(power, at)
+                inverse = field.mul(field.square(fourth), field.mul(square, w))
                 x1 = field.mul(field.mul(inverse, g), field.constant(_P - _A))
-                out = body.ir.mul(places[i], word(3 * LIMBS))
-                for kind, number in enumerate((characters[i], x1, field.mul(x1, t))):
-                    field.write(number, to, body.ir.add(out, word(kind * LIMBS)))
+                x2 = field.mul(x1, field.load(rest, body.ir.add(at, word(size))))
+                out = body.ir.mul(body.ir.add(first, number), word(3 * LIMBS))
+                for i, result in enumerate((field.mul(fourth, square), x1, x2)):
+                    field.write(result, to, body.ir.add(out, word(i * LIMBS)))
+
+            body.times(self.beside, before)
+            power = self._raised(body, values, room)
+            body.call("squares_beside", power, power, word(2))
+            body.times(self.beside, after)
 
         body.times(turns, turn)
         body.end()
-
-    def _character(self, field: Field, value: Value, room: Value) -> tuple[list[Number], Value]:
-        """w**((p - 1)/2) of numbers beside each other, and where w**(2**254 - 12) lie."""
-        power = self._raised(field.body, value, room)
-        field.body.call("squares_beside", power, power, word(2))
-        starts = range(0, self.beside * self.limbs, self.limbs)
-        squares = [field.square(field.load(value, at)) for at in starts]
-        fourths = [field.load(power, at) for at in starts]
-        return [field.mul(a, b) for a, b in zip(fourths, squares, strict=True)], power
 
 
 _SINGLE = ("squares", "product")
