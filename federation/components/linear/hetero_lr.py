@@ -9,10 +9,13 @@ terms of the Taylor series at 0:
 
 d and gradients are encrypted under the arbiter's Paillier key; the arbiter decrypts gradients and
 the loss, keeps the optimizer's state over the weights of all parties, and gives each its step. Of
-more than two classes, each is trained against the rest; prediction takes the likeliest.
+more than two classes, each is trained against the rest; prediction takes the likeliest. Several
+rows' numbers share a ciphertext (inner_products), unless rows have weights, batches are drawn, or
+the scheme is a lattice's.
 
 Learns:
-- the arbiter: every gradient, the loss, and with weight_diff the lengths of the parties' weights.
+- the arbiter: every gradient, the loss, with weight_diff the lengths of the parties' weights, and
+  within a factor of two how many rows there are, and how large a feature above 2**16 is.
   Steps are its own work, so it knows all weights up to where they started. FATE's arbiter sees as
   much. It never sees a row, a label, a residual or an id;
 - a host: its steps; the number of models, epochs and batches, and which of the common rows each

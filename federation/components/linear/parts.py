@@ -138,9 +138,7 @@ class Side:
     async def encrypted(self, values: Vector) -> Encrypted:
         """Ciphertexts of a vector, made beside the event loop."""
         await self.ahead.done()
-        return await asyncio.to_thread(
-            self.key.encrypt, values, precision=precision_of(self.p)
-        )
+        return await asyncio.to_thread(self.key.encrypt, values, precision=precision_of(self.p))
 
     async def line(self, values: Vector) -> Encrypted:
         """One number a row of the batch, encrypted."""

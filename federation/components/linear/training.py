@@ -35,7 +35,7 @@ from federation.components.linear.letters import (
     Verdict,
     check_shape,
 )
-from federation.components.linear.link import MOST_GRADIENT, Diverged, Link
+from federation.components.linear.link import MOST_GRADIENT, Diverged
 from federation.components.linear.optimizers import Optimizer, make_optimizer, penalty_loss
 from federation.components.linear.params import LinearModelParams
 from federation.components.linear.parts import (
@@ -178,7 +178,8 @@ async def train_as_arbiter(
         found = []
         for number in range(course.batches):
             there = here.scope("batch", number)
-            found.append(await _arbiter_batch(there, lines, private, optimizer, epoch))
+            await _arbiter_batch(there, lines, private, optimizer, epoch)
+            found.append(await _batch_loss(there, lines, private) if course.loss else 0.0)
             if trail.moved(optimizer.memory[0]) is not None:
                 there = there.scope("curvature")
                 await bend_as_arbiter(there, private, optimizer, p.sqn_param.memory_M)
@@ -248,13 +249,13 @@ def _counts(side: Side, batch: Batch) -> np.ndarray | None:
 def _with_host(forward: Forward, side: Side, scores: Vector, y: Vector, batch: Batch) -> Encrypted:
     """The part of the loss that needs the host, shape (1,)."""
     link = side.link
-    lengths = (len(y) + 1,) if link.weigh is not None else (1, len(y) + 1)
-    if forward.loss is None or forward.loss.ndim != 1 or len(forward.loss) not in lengths:
+    each = link.weigh is not None or batch.size < len(y)
+    if forward.loss is None or forward.loss.shape != (len(y) + 1 if each else 1,):
         raise ComputationProblem("the host sent no part of the loss")
     real = np.ones(len(y)) if batch.real is None else batch.real.astype(np.float64)
     factor = (link.factor(scores, y) * real)[:, np.newaxis]
     cross = side.lines.mean_products(factor, forward.share, batch.size)
-    if len(forward.loss) == 1:
+    if not each:
         return cross + side.lines.lifted(forward.loss)
     real = real if link.weigh is None else real * link.weigh(y)
     own = mean_product(real[:, np.newaxis], forward.loss[:-1], batch.size)
@@ -285,9 +286,9 @@ async def _host_batch(
 
 
 async def _arbiter_batch(
-    ch: Channel, lines: Lines, private: PrivateKey, optimizer: Optimizer, epoch: int, loss: bool
-) -> float:
-    """Decrypt the gradients, send the steps; the loss of the batch, or 0 where there is none.
+    ch: Channel, lines: Lines, private: PrivateKey, optimizer: Optimizer, epoch: int
+) -> None:
+    """Decrypt the gradients, send the steps.
 
     Raises:
         Diverged: a gradient has grown beyond all bounds.
@@ -302,8 +303,9 @@ async def _arbiter_batch(
     for peer, part in zip(peers, parts, strict=True):
         await peer.send("step", steps[start : start + len(part)])
         start += len(part)
-    if not loss:
-        return 0.0
+
+
+async def _batch_loss(ch: Channel, lines: Lines, private: PrivateKey) -> float:
     told: Encrypted = await ch.guest.receive("loss")
     check_shape(told, (1,), "loss", ch.guest.party)
     return float(lines.opened(private, told)[0])

@@ -8,9 +8,12 @@ import pytest
 
 from federation.channel import Channel
 from federation.components.common.unfit import UnfitLetter
+from federation.components.linear.hetero_linr import hetero_linr
 from federation.components.linear.hetero_lr import hetero_lr
 from federation.components.linear.letters import Course, Forward, HostBatch
+from federation.components.linear.parts import lines_of
 from federation.crypto import generate_keypair
+from federation.crypto.inner_products import InnerSlots
 
 TO_HOST = {"course", "ids", "public_key", "batch", "residual", "step", "converged"}
 TO_ARBITER = {"course", "gradient", "loss"}
@@ -30,7 +33,7 @@ async def test_what_is_about_rows_reaches_host_and_arbiter_encrypted_alone(
     assert seen == {bench.hosts[0]: TO_HOST, bench.arbiter: TO_ARBITER, bench.guest: TO_GUEST}
     shapes = {(row.tag, row.shape) for row in ledger if row.type == "Encrypted"}
     assert shapes == {
-        ("residual", "34 encrypted"),
+        ("residual", "5 encrypted"),  # eight rows in each
         ("gradient", "3 encrypted"),
         ("loss", "1 encrypted"),
     }
@@ -46,31 +49,67 @@ def _seats(bench: Any) -> list[Any]:
     return [bench.guest, bench.hosts[0], bench.arbiter]
 
 
-async def test_a_host_can_not_take_its_own_share_out_of_the_residual(play: Any, bench: Any) -> None:
-    """Without fresh randomness [d] / [u] would be one of two numbers, by the label of the row."""
+@pytest.mark.parametrize("component", [hetero_lr, hetero_linr])
+async def test_a_host_can_not_take_its_own_share_out_of_the_residual(
+    play: Any, bench: Any, component: Any
+) -> None:
+    """Without fresh randomness [d] / [u] would be 1 + m n, and m tells the labels."""
     split = bench.drawn(34, [2, 3])
     ratios: list[int] = []
 
     async def curious(ch: Channel) -> None:
         await ch.guest.send("width", 3)
-        await ch.guest.receive("course")
+        course = await ch.guest.receive("course")
         await ch.scope("train").guest.receive("ids")
         await ch.scope("batches", 0).guest.receive("batch")
         key = await ch.arbiter.receive("public_key")
         ch.keyring.add(key)
         here = ch.scope("model", 0).scope("epoch", 0).scope("batch", 0)
-        share = key.encrypt(np.zeros(34), precision=23).refreshed()
+        lines = lines_of(key, course, component.params.parse(bench.quiet))
+        share = lines.encrypt(np.zeros(34)).refreshed()
         await here.guest.send("forward", Forward(share=share, loss=key.encrypt([0.0])))
         residual = await here.guest.receive("residual")
         mine, theirs = (e.to_wire()["cells"].to_ints() for e in (share, residual))
-        square = int(key.n) ** 2
-        ratios.extend(d * pow(u, -1, square) % square for u, d in zip(mine, theirs, strict=True))
+        n = int(key.n)
+        ratios.extend(d * pow(u, -1, n * n) % n**2 for u, d in zip(mine, theirs, strict=True))
+        assert all(ratio % n != 1 for ratio in ratios)
         raise InterruptedError
 
     with pytest.raises(InterruptedError):
-        await play(hetero_lr, bench.quiet, split.ports(), {bench.hosts[0]: curious})
+        await play(component, bench.quiet, split.ports(), {bench.hosts[0]: curious})
     assert max(Counter(ratios).values()) == 1
-    assert len(ratios) == 34
+    assert len(ratios) == (5 if component is hetero_lr else 34)
+
+
+async def test_an_arbiter_sees_noise_around_every_gradient(play: Any, bench: Any) -> None:
+    """Plaintexts hold other sums of rows as well; the same job twice shows the arbiter others."""
+    seen: list[list[int]] = []
+
+    async def curious(ch: Channel) -> None:
+        public, private = generate_keypair()
+        ch.keyring.add(public)
+        for peer in (ch.guest, *ch.hosts):
+            await peer.send("public_key", public)
+        course = await ch.guest.receive("course")
+        here = ch.scope("model", 0).scope("epoch", 0).scope("batch", 0)
+        letter = await here.hosts[0].receive("gradient")
+        lines = lines_of(public, course, hetero_lr.params.parse(bench.quiet))
+        assert isinstance(lines, InnerSlots)
+        plain, bits = private.decrypt_ints(letter), lines.slots.bits
+        width = 2 * lines.slots.count - 1
+        slots = [(p >> (bits * i)) & ((1 << bits) - 1) for p in plain for i in range(width)]
+        seen.append(slots)
+        raise InterruptedError
+
+    for _ in range(2):
+        with pytest.raises(InterruptedError):
+            ports = bench.drawn(34, [2, 3]).ports()
+            await play(hetero_lr, bench.quiet, ports, {bench.arbiter: curious})
+    one, two = seen
+    same = {i % 15 for i, (a, b) in enumerate(zip(one, two, strict=True)) if a == b}
+    assert same == {7}
+    beside = [slot for slots in seen for i, slot in enumerate(slots) if i % 15 != 7]
+    assert len(set(beside)) == len(beside) == 2 * 3 * 14
 
 
 async def test_a_host_that_sends_too_few_scores_is_refused(play: Any, bench: Any) -> None:
