@@ -25,6 +25,9 @@ DOCUMENTS = (
     "ARCHITECTURE.md",
     "SECURITY.md",
     "docs/components.md",
+    "docs/data_owners.md",
+    "docs/from_fate.md",
+    "docs/operations.md",
     "examples/README.md",
 )
 STORIES = sorted(path.parent for path in (ROOT / "examples").glob("*/dsl.json"))
@@ -39,7 +42,8 @@ def shell_blocks(document: str) -> list[str]:
 
 def commands() -> list[list[str]]:
     lines = [line for document in DOCUMENTS for line in shell_blocks(document)]
-    inline = re.findall(r"`((?:flow-client|party-agent|coordinator) [^`]+)`", readme())
+    text = "\n".join((ROOT / document).read_text() for document in DOCUMENTS)
+    inline = re.findall(r"`((?:flow-client|party-agent|coordinator) [^`]+)`", text)
     parsed = [shlex.split(line) for line in (*lines, *inline) if line]
     return [words for words in parsed if words[0] in APPS]
 
