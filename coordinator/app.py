@@ -21,6 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from coordinator.api.fateflow import DIALECT as FATEFLOW
 from coordinator.api.inference import ROUTES as INFERENCE
 from coordinator.api.keys import (
+    BOARD,
     JOBS,
     MODELS,
     OLD_LISTS,
@@ -194,6 +195,7 @@ class Coordinator:
             fingerprint(identity.public),
         )
         app[PUBLIC_URL] = settings.public_url or address.url
+        app[BOARD] = settings.fateboard
         app[OLD_LISTS] = settings.old_lists
         app.router.add_routes(INFERENCE)
         mount(app, (FATEFLOW,))

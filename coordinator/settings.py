@@ -45,6 +45,11 @@ class Settings(BaseModel):
     old_lists: bool = Field(
         False, description="job/list answers bare lists, as FATE-Flow did before 1.8"
     )
+    fateboard: str = Field(
+        "",
+        pattern=r"^(\S+:\d{1,5})?$",
+        description="host:port of a FATEBoard that shows the jobs of this coordinator",
+    )
     agent_grace_s: float = Field(
         3.0, ge=0, le=3600, description="how long an agent may be away before its tasks fail"
     )

@@ -24,6 +24,7 @@ from coordinator.client.options import (
     Url,
     address,
 )
+from federation.spec.ledger import KIND, totals
 
 job = typer.Typer(no_args_is_help=True, help="Post jobs and follow them.")
 task = typer.Typer(no_args_is_help=True, help="Look at the tasks of jobs.")
@@ -193,16 +194,16 @@ def why(job_id: JobId, url: Url = None, as_json: AsJson = False) -> None:
 
 @job.command("ledger", cls=OfJob)
 def ledger(job_id: JobId, url: Url = None, as_json: AsJson = False) -> None:
-    """Show what left each party during a job."""
+    """Show what left each party during a job, by kind of letter; --json tells every letter."""
     answer = FlowClient(address(url)).call("tripact/job/ledger", {"job_id": job_id})
     if as_json:
         show.as_json(answer)
     found = checked(answer)
     if as_json:
         return
-    names = ("component", "tag", "sender", "receiver", "type", "shape", "bytes")
     for party, rows in sorted(found.items()):
-        show.grid(f"party {party}", names, ([row.get(name) for name in names] for row in rows))
+        cells = ((*one.kind, one.letters, one.bytes) for one in totals(rows))
+        show.grid(f"party {party}", (*KIND, "letters", "bytes"), cells)
 
 
 @task.command("query")

@@ -145,9 +145,22 @@ class Transfers:
         )
         return dict(told["components"])
 
+    async def model(self, share: Share, component: str) -> dict[str, Any]:
+        """What a component's model says: `param`, `meta` and `module`.
+
+        Raises:
+            ModelNotFound: the component has none, or its party has it no more.
+        """
+        args = _args_of(share, component)
+        await self._agents.ensure(share.holder)
+        told = await self._agents.call(share.holder, "output_model", args)
+        if told is None:
+            raise ModelNotFound(share.model.train.model_id, share.model.model_version)
+        return dict(told)
+
     async def checkpoints(self, share: Share, component: str) -> list[dict[str, Any]]:
         """What a component kept of its training, step by step."""
-        args = _checkpoint_args(share, component)
+        args = _args_of(share, component)
         await self._agents.ensure(share.holder)
         return list(await self._agents.call(share.holder, "checkpoints", args))
 
@@ -155,7 +168,7 @@ class Transfers:
         self, share: Share, component: str, step_index: int | None, step_name: str | None
     ) -> dict[str, Any]:
         """One step, with the model's bytes as base64."""
-        args = _checkpoint_args(share, component)
+        args = _args_of(share, component)
         args |= {"step_index": step_index, "step_name": step_name}
         await self._agents.ensure(share.holder)
         return dict(await self._agents.call(share.holder, "checkpoint", args))
@@ -339,7 +352,7 @@ async def _add_once(tx: Tx, training: Training, deployment: Deployment | None) -
             raise Conflict(f"model version {there.model_version} is deployed otherwise here")
 
 
-def _checkpoint_args(share: Share, component: str) -> dict[str, Any]:
+def _args_of(share: Share, component: str) -> dict[str, Any]:
     for part in share.parts:
         if part.component == component:
             return {

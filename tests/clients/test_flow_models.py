@@ -1,5 +1,6 @@
 """`flow` of both clients on models: online, moved as archives, their checkpoints and parts."""
 
+import json
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from coordinator.client import FlowClient
 from tests.clients.flow import GUEST_SEAT, Flow, Trained, model
 from tests.clients.jobs import COMPONENTS
 from tests.clients.online import asked_online
+from tests.together.parts import done, example
 
 NEWER = pytest.mark.parametrize("flow", ["fate-client-1.11.3"], indirect=True)
 
@@ -154,13 +156,36 @@ def test_parts_that_are_not_merged_are_not_written(
     (tmp_path / "woe.json").write_text("{}")
     where = (*model(trained), "-cpn", "hetero_lr_0")
     merged, extracted = tmp_path / "m.xml", tmp_path / "w.json"
-    assert flow.refused(
+    assert "model/export" in flow.refused(
         *("component", "hetero-model-merge", *where, "-gid", 9999, "-hids", "10000"),
         *("--model-type", "secureboost", "--output-format", "pmml", "-o", merged),
     )
-    assert flow.refused("component", "woe-array-extract", *where, *GUEST_SEAT, "-o", extracted)
+    none = flow.refused("component", "woe-array-extract", *where, *GUEST_SEAT, "-o", extracted)
+    assert "no weights of evidence" in none
     host = ("-r", "host", "-p", 10000)
     woe = ("-i", tmp_path / "woe.json")
-    assert flow.refused("component", "woe-array-merge", *where, *host, *woe)
+    assert "bin_num" in flow.refused("component", "woe-array-merge", *where, *host, *woe)
     assert not merged.exists()
     assert not extracted.exists()
+
+
+@NEWER
+def test_weights_of_evidence_of_hosts_are_written_as_the_guest_knows_them(
+    flow: Flow, server: FlowClient, tmp_path: Path
+) -> None:
+    job = done(server, *example("hetero_binning"))
+    where = ("--model-id", job.model_id, "--model-version", job.model_version)
+    file, name = tmp_path / "woe.json", "hetero_feature_binning_0"
+    flow.box.run(
+        *("flow", "component", "woe-array-extract", *where),
+        *("-r", "guest", "-p", "9999", "-cpn", name, "-o", str(file)),
+    )
+    found = json.loads(file.read_text())
+    body = {"job_id": job.job_id, "role": "guest", "party_id": 9999, "component_name": name}
+    (host,) = server.ask("tracking/component/output/model", body)["hostResults"]
+    assert found == {
+        host["partyId"]: {
+            column: bins["woeArray"] for column, bins in host["binningResult"].items()
+        }
+    }
+    assert all(len(woe) > 1 for woe in found[host["partyId"]].values())

@@ -136,6 +136,26 @@ async def homo_convert(request: web.Request) -> web.Response:
     return reply({**_told(_wanted(body)), **said})
 
 
+async def woe_arrays(request: web.Request) -> web.Response:
+    """Weights of evidence of the hosts' columns, by host and column, out of a guest's binning."""
+    body = await read_body(request)
+    component = text_of(body, "component_name")
+    wanted = _wanted(body)
+    if wanted.seat.role is not Role.GUEST:
+        raise WrongArgument("role is guest: no other party has weights of evidence")
+    share = await request.app[TRANSFERS].share(wanted)
+    model = await request.app[TRANSFERS].model(share, component)
+    found = {
+        result["partyId"]: {
+            name: bins["woeArray"] for name, bins in result["binningResult"].items()
+        }
+        for result in model["param"].get("hostResults") or ()
+    }
+    if not any(found.values()):
+        raise NotFound(f"{component} has no weights of evidence of hosts' columns")
+    return reply(found)
+
+
 async def checkpoints(request: web.Request) -> web.Response:
     """What a component kept of its training, step by step."""
     body = await read_body(request)
@@ -264,6 +284,12 @@ ROUTES = (
         homo_convert,
         "Have a party make files for scikit-learn or PyTorch of its horizontal models",
         {**_SEAT, "framework_name": "sklearn | pytorch"},
+    ),
+    Route(
+        "component/woe_array/extract",
+        woe_arrays,
+        "Weights of evidence of the hosts' columns, out of a guest's binning",
+        _COMPONENT,
     ),
     Route(
         "checkpoint/list",

@@ -21,7 +21,7 @@ from coordinator.api.fateflow.rows import (
     task_row,
     waiting_row,
 )
-from coordinator.api.keys import JOBS, OLD_LISTS, PUBLIC_URL, TRACKING
+from coordinator.api.keys import BOARD, JOBS, OLD_LISTS, PUBLIC_URL, TRACKING
 from coordinator.domain.records import KINDS, Job, JobFilter, Submitted, Task, TaskFilter
 from federation.errors import NotFound, TripactError
 from federation.fateflow.envelope import SUCCESS, Retcode, reply
@@ -51,7 +51,7 @@ def submitted(request: web.Request, job: Submitted, seat: Party, **more: str) ->
             **more,
             "job_id": job.job_id,
             "model_info": {"model_id": job.model_id, "model_version": job.model_version},
-            "board_url": _board_url(request, job.job_id, seat.role.value, seat.party_id),
+            "board_url": board_url(request, job.job_id, seat.role.value, seat.party_id),
             "logs_directory": "",
             "code": 0,
             "message": SUCCESS,
@@ -60,8 +60,10 @@ def submitted(request: web.Request, job: Submitted, seat: Party, **more: str) ->
     )
 
 
-def _board_url(request: web.Request, job_id: str, role: str, party_id: str) -> str:
-    place = f"{request.app[PUBLIC_URL]}/index.html#/dashboard"
+def board_url(request: web.Request, job_id: str, role: str, party_id: str) -> str:
+    """Where a seat of a job can be watched."""
+    board = request.app.get(BOARD, "")
+    place = f"{f'http://{board}' if board else request.app[PUBLIC_URL]}/index.html#/dashboard"
     return f"{place}?job_id={job_id}&role={role}&party_id={party_id}"
 
 
@@ -233,13 +235,13 @@ async def clean_queue(request: web.Request) -> web.Response:
     return reply(dict.fromkeys(cleaned, 0))
 
 
-async def board_url(request: web.Request) -> web.Response:
+async def watch(request: web.Request) -> web.Response:
     """Where a job can be watched."""
     body = await read_body(request)
     require(body, "job_id", "role", "party_id")
     job = await request.app[JOBS].get(text_of(body, "job_id"))
     seats = seats_shown(job, role_of(body), party_of(body))
-    urls = [_board_url(request, job.job_id, seat.role.value, seat.party_id) for seat in seats]
+    urls = [board_url(request, job.job_id, seat.role.value, seat.party_id) for seat in seats]
     return reply({"board_url": urls})
 
 
@@ -340,7 +342,7 @@ ROUTES = (
     Route("job/task/query", tasks, "Tasks of jobs", {"job_id": "text", **_SEAT}),
     Route("job/list/job", list_jobs, "A page of jobs", {**_PAGE, **_SEAT}),
     Route("job/list/task", list_tasks, "A page of tasks", {**_PAGE, "job_id": "text", **_SEAT}),
-    Route("job/url/get", board_url, "Where a job can be watched", {**_JOB, **_SEAT}),
+    Route("job/url/get", watch, "Where a job can be watched", {**_JOB, **_SEAT}),
     Route("job/clean/queue", clean_queue, "Cancel every job that waits"),
     Route("tripact/job/why", why, "What a job waits for, or why it failed", _JOB),
     Route("tripact/job/ledger", ledger, "What left each party during a job", _JOB),

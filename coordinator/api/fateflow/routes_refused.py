@@ -14,20 +14,20 @@ _SERVING = (
     "model/export has the files that model/homo/convert makes"
 )
 _AT_THE_PARTY = (
-    "models of several parties are not put together, nor parts of them taken out: model/export "
+    "models of several parties are not put together, or one would learn the others': model/export "
     "gives each party's own share"
+)
+_NO_EVIDENCE = (
+    "a host's model takes in no weights of evidence, since they tell of the guest's labels: hosts "
+    "turn columns into bin numbers (transform_type bin_num)"
 )
 _ONE_PROVIDER = "components come with the parties' agents; none can be registered"
 
 REFUSED = {
     "component/hetero/merge": _AT_THE_PARTY,
-    "component/woe_array/extract": _AT_THE_PARTY,
-    "component/woe_array/merge": _AT_THE_PARTY,
-    "info/eggroll": "there is no Eggroll: parties compute in processes of their agents",
-    "info/fateboard": "there is no FATEBoard; jobs are followed with flow-client",
+    "component/woe_array/merge": _NO_EVIDENCE,
     "model/homo/deploy": _SERVING,
     "provider/register": _ONE_PROVIDER,
-    "provider/registry/get": _ONE_PROVIDER,
     "provider/update": _ONE_PROVIDER,
     "server/reload": "settings are read once, when the coordinator starts",
     "service/query": "there is no registry of services",

@@ -9,9 +9,10 @@ from typing import Any
 from aiohttp import web
 
 from coordinator.api.dialect import Route
+from coordinator.api.fateflow.documents import http_no
 from coordinator.api.fateflow.routes_data import FATE_VERSION
 from coordinator.api.fateflow.rows import course_of, went_wrong
-from coordinator.api.keys import JOBS, PARTIES, PUBLIC_URL, TABLES, TRACKING
+from coordinator.api.keys import BOARD, JOBS, PARTIES, PUBLIC_URL, TABLES, TRACKING
 from federation.errors import BadRequest, NotFound
 from federation.fateflow import archive
 from federation.fateflow.envelope import reply
@@ -30,7 +31,8 @@ from federation.spec.job_parameters import JobParameters
 from federation.spec.party import Role
 from federation.spec.schema_problems import schema_problems, validator_of
 
-PROVIDER = "tripact"
+HTTP_NOT_FOUND = 404
+PROVIDER, SERVER = "tripact", "fateflow"
 SHOWN_ROWS = 100
 MOST_LOG_BYTES = 64 * 1024 * 1024
 MOST_LINES = 10_000
@@ -91,6 +93,12 @@ async def providers(request: web.Request) -> web.Response:
     return reply({PROVIDER: _provider(request)})
 
 
+async def registry(request: web.Request) -> web.Response:
+    """Providers, and which of them each component comes from."""
+    modules = {module.module.lower(): [PROVIDER] for module in _modules(request)}
+    return reply({"providers": {PROVIDER: _provider(request)}, "components": modules})
+
+
 async def provider(request: web.Request) -> web.Response:
     """The components of one provider."""
     name = request.match_info["name"]
@@ -126,12 +134,15 @@ def _provider(request: web.Request) -> dict[str, Any]:
 
 async def server(request: web.Request) -> web.Response:
     """The one server there is."""
-    return reply({"fateflow": _server(request)})
+    name = request.match_info.get("name", SERVER)
+    if name not in (SERVER, "service"):
+        raise NoSuchName(f"there is no server {name}; there is {SERVER}")
+    return reply({SERVER: _server(request)})
 
 
 async def servers(request: web.Request) -> web.Response:
     """The running servers: one."""
-    return reply([{"server": "fateflow", **_server(request)}])
+    return reply([{"server": SERVER, **_server(request)}])
 
 
 async def common(request: web.Request) -> web.Response:
@@ -143,6 +154,25 @@ async def party(request: web.Request) -> web.Response:
     """A party that joined."""
     found = await request.app[PARTIES].get(request.match_info["party"])
     return reply({"party_id": found.party_id, "joined_time": found.joined_ms})
+
+
+async def board(request: web.Request) -> web.Response:
+    """Where the FATEBoard is that shows the jobs, if there is one."""
+    place = request.app.get(BOARD, "")
+    if not place:
+        return http_no(
+            HTTP_NOT_FOUND,
+            'no FATEBoard is named in coordinator.toml (fateboard = "host:port"); '
+            "flow-client follows jobs too",
+        )
+    host, _, port = place.rpartition(":")
+    return reply({"host": host, "port": int(port)})
+
+
+async def eggroll(_: web.Request) -> web.Response:
+    """What computes: no Eggroll."""
+    why = "there is no Eggroll: parties compute in processes of their agents"
+    return http_no(HTTP_NOT_FOUND, why)
 
 
 async def job_defaults(_: web.Request) -> web.Response:
@@ -272,14 +302,16 @@ ROUTES = (
         {"component_module_name*": "text", "component_parameters": "object"},
     ),
     Route("provider/get", providers, "Who brings components"),
+    Route("provider/registry/get", registry, "Providers and their components"),
     Route("provider/{name}/get", provider, "The components of a provider"),
     Route("server/get", server, "The server"),
-    Route("server/service/get", server, "The server"),
-    Route("server/fateflow/get", server, "The server"),
+    Route("server/{name}/get", server, "The server"),
     Route("server/fateflow/info", servers, "Running servers"),
     Route("server/config/job/default", job_defaults, "What a job has by default"),
     Route("info/common", common, "Where the coordinator is"),
     Route("info/version", common, "Where the coordinator is"),
+    Route("info/fateboard", board, "Where the FATEBoard is"),
+    Route("info/eggroll", eggroll, "What computes, if it were Eggroll"),
     Route("info/party/{party}", party, "A party that joined"),
     Route("table/preview", preview, "First rows of a table", {**_TABLE, "limit": "number"}),
     Route("table/download", download, "A table as tar.gz", {**_TABLE, "head": "flag"}, gives=_FILE),

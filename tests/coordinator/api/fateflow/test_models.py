@@ -51,6 +51,20 @@ def test_a_dsl_may_come_as_text(live: Any, model: Any, deployed: Any, key: str) 
     assert live.client.predict_dsl(data["model_id"], data["model_version"]) == dsl
 
 
+def test_weights_of_evidence_are_taken_out_of_a_guests_binning_alone(
+    live: Any, deployed: dict[str, str]
+) -> None:
+    asked = {**deployed, "role": "guest", "party_id": 9999, "component_name": "hetero_lr_0"}
+    for change, why in (
+        ({}, "hetero_lr_0 has no weights of evidence of hosts' columns"),
+        ({"component_name": "reader_0"}, "there is no model"),
+        ({"role": "host", "party_id": 10000}, "role is guest"),
+    ):
+        said = live.client.call("component/woe_array/extract", {**asked, **change})
+        assert (said["retcode"], said["data"]) == (101, {})
+        assert why in said["retmsg"]
+
+
 def test_a_deployed_model_predicts(live: Any, deployed: Any, lr_conf: Any) -> None:
     conf = copy.deepcopy(lr_conf)
     conf["job_parameters"]["common"] = {"job_type": "predict", **deployed}

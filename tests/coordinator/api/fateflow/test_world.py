@@ -8,6 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
+
+from coordinator.api.fateflow.routes_job import board_url
+from coordinator.api.fateflow.routes_world import board
+from coordinator.api.keys import BOARD, PUBLIC_URL
 
 
 def test_components_are_those_that_agents_can_run(live: Any) -> None:
@@ -32,14 +37,42 @@ def test_the_provider_lists_components_in_small_letters(live: Any) -> None:
     assert live.client.ask("provider/get") == {"tripact": versions}
     assert all("heterolr" in one["components"] for one in versions.values())
     assert live.client.call("provider/fate/get")["retcode"] == 101
+    registry = live.client.ask("provider/registry/get")
+    assert registry["providers"] == {"tripact": versions}
+    assert registry["components"]["heterolr"] == ["tripact"]
 
 
 def test_the_server_says_where_it_is(live: Any) -> None:
     port = int(live.url.rpartition(":")[2])
     assert live.client.ask("server/get")["fateflow"]["http_port"] == port
     assert live.client.ask("server/fateflow/info")[0]["http_port"] == port
+    assert live.client.ask("server/fateflow/get") == live.client.ask("server/service/get")
+    assert live.client.call("server/mysql/get")["retmsg"].startswith("there is no server mysql")
     assert live.client.ask("info/common")["version"].startswith("1.11")
     assert live.client.ask("server/config/job/default")["timeout"] == 259_200
+
+
+@pytest.mark.parametrize("name", ["fateboard", "eggroll"])
+def test_a_program_of_fates_that_is_not_there_is_a_no_with_404(live: Any, name: str) -> None:
+    said = live.client.call(f"info/{name}")
+    assert (said["retcode"], said["data"]) == (404, {})
+    assert said["retmsg"]
+
+
+async def test_a_board_that_is_named_is_where_jobs_are_watched(aiohttp_client: Any) -> None:
+    async def url_of(request: web.Request) -> web.Response:
+        return web.Response(text=board_url(request, "J", "guest", "9999"))
+
+    app = web.Application()
+    app[BOARD], app[PUBLIC_URL] = "board.example:8080", "http://coordinator.example"
+    app.router.add_get("/url", url_of)
+    app.router.add_get("/board", board)
+    client = await aiohttp_client(app)
+    told = await (await client.get("/board")).json()
+    assert told["data"] == {"host": "board.example", "port": 8080}
+    url = await (await client.get("/url")).text()
+    place = "http://board.example:8080/index.html#/dashboard"
+    assert url == f"{place}?job_id=J&role=guest&party_id=9999"
 
 
 def test_a_party_and_its_key_are_known_once_it_has_joined(live: Any) -> None:
