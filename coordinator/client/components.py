@@ -1,12 +1,11 @@
 """`flow-client component ...`: what components of a job made."""
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from coordinator.client import show
-from coordinator.client.answers import checked, given, nothing, plain, write
+from coordinator.client.answers import checked, given, nothing, write
 from coordinator.client.archives import fetch
 from coordinator.client.client import FlowClient
 from coordinator.client.options import (
@@ -78,51 +77,6 @@ def metric_all(
         )
 
 
-@component.command("parameters")
-def parameters(
-    job_id: JobId,
-    component_name: Component,
-    role: MaybeRole = None,
-    party_id: MaybeParty = None,
-    output_path: Output = None,
-    url: Url = None,
-    as_json: AsJson = False,
-) -> None:
-    """Show a component's parameters, with every default."""
-    body = _body(job_id, component_name, role, party_id)
-    _tell(url, f"{ROUTE}/parameters", body, output_path, "parameters.json", as_json=as_json)
-
-
-@component.command("output-model")
-def output_model(
-    job_id: JobId,
-    component_name: Component,
-    role: MaybeRole = None,
-    party_id: MaybeParty = None,
-    output_path: Output = None,
-    url: Url = None,
-    as_json: AsJson = False,
-) -> None:
-    """Show what a component learned at one party."""
-    body = _body(job_id, component_name, role, party_id)
-    _tell(url, f"{ROUTE}/output/model", body, output_path, "model.json", as_json=as_json)
-
-
-@component.command("get-summary")
-def get_summary(
-    job_id: JobId,
-    component_name: Component,
-    role: MaybeRole = None,
-    party_id: MaybeParty = None,
-    output_path: Output = None,
-    url: Url = None,
-    as_json: AsJson = False,
-) -> None:
-    """Show a component's summary."""
-    body = _body(job_id, component_name, role, party_id)
-    _tell(url, f"{ROUTE}/summary/download", body, output_path, "summary.json", as_json=as_json)
-
-
 @component.command("output-data")
 def output_data(
     job_id: JobId,
@@ -172,23 +126,6 @@ def _answer(
         show.as_json(answer)
     checked(answer)
     return answer
-
-
-def _tell(
-    url: str | None,
-    route: str,
-    body: dict[str, Any],
-    output_path: Path | None,
-    filename: str,
-    *,
-    as_json: bool,
-) -> None:
-    """Print what a route answers, or write it to a file of that name in a folder."""
-    answer = FlowClient(address(url)).call(route, body)
-    if output_path is None:
-        plain(answer, as_json=as_json)
-    else:
-        write(output_path / filename, checked(answer))
 
 
 def _value_of(metric: dict[str, Any]) -> str:

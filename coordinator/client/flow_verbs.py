@@ -26,6 +26,7 @@ _THE_MODEL = Option(("--model-id",), "model_id", "Model id.", required=True)
 _THE_VERSION = Option(("--model-version",), "model_version", "Model version.", required=True)
 _TAG = Option(("-t", "--tag-name"), "tag_name", "Tag.", required=True)
 _SEAT = (_JOB, _ROLE, _PARTY, _COMPONENT)
+_THE_SEAT = (_THE_JOB, _THE_COMPONENT, _ROLE, _PARTY)
 _TABLE_NAME = (_NAMESPACE, _TABLE)
 _STORED = (_THE_MODEL, _THE_VERSION, _ROLE, _PARTY, _THE_COMPONENT)
 _DROP = Option(("--drop",), "drop", "Replace a table of that name.", bool)
@@ -61,6 +62,33 @@ _JOBS = (
 )
 
 _COMPONENTS = (
+    Verb(
+        "component",
+        "parameters",
+        "tracking/component/parameters",
+        "Show a component's parameters, with every default.",
+        _THE_SEAT,
+        gives="json",
+        filename="parameters.json",
+    ),
+    Verb(
+        "component",
+        "output-model",
+        "tracking/component/output/model",
+        "Show what a component learned at one party.",
+        _THE_SEAT,
+        gives="json",
+        filename="model.json",
+    ),
+    Verb(
+        "component",
+        "get-summary",
+        "tracking/component/summary/download",
+        "Show a component's summary.",
+        _THE_SEAT,
+        gives="json",
+        filename="summary.json",
+    ),
     Verb(
         "component",
         "metric-delete",
@@ -139,6 +167,22 @@ _COMPONENTS = (
 
 _CONF_OR_JOB = (_JOB,)
 _MODELS = (
+    Verb(
+        "model",
+        "get-predict-dsl",
+        "model/get/predict/dsl",
+        "Show the DSL a version predicts with; with -o, write it to a file.",
+        (_THE_MODEL, _THE_VERSION),
+        gives="json",
+    ),
+    Verb(
+        "model",
+        "get-predict-conf",
+        "model/get/predict/conf",
+        "Show a predict conf to fill in; with -o, write it to a file.",
+        (_THE_MODEL, _THE_VERSION),
+        gives="json",
+    ),
     Verb("model", "load", "model/load", "Load a model for online use.", _CONF_OR_JOB, conf="may"),
     Verb("model", "bind", "model/bind", "Name a loaded model.", _CONF_OR_JOB, conf="must"),
     Verb(

@@ -1,15 +1,14 @@
 """`flow-client model ...`: deploy trainings, and look at models."""
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from coordinator.client import show
-from coordinator.client.answers import checked, given, plain, read_json
+from coordinator.client.answers import checked, given, read_json
 from coordinator.client.client import FlowClient
-from coordinator.client.options import AsJson, MaybeParty, MaybeRole, Output, Url, address
+from coordinator.client.options import AsJson, MaybeParty, MaybeRole, Url, address
 
 model = typer.Typer(no_args_is_help=True, help="Deploy trainings, and look at models.")
 
@@ -43,7 +42,7 @@ def deploy(
     as_json: AsJson = False,
 ) -> None:
     """Make a version of a training that predicts."""
-    body = _body(model_id, model_version)
+    body: dict[str, Any] = {"model_id": model_id, "model_version": model_version}
     steps: dict[str, dict[str, Any]] = {}
     for field, read, named in (("step_index", int, step_index), ("step_name", str, step_name)):
         for component, step in map(_step, named or ()):
@@ -60,32 +59,6 @@ def deploy(
     made = checked(answer)
     if not as_json:
         show.OUT.print(f"model version {made['model_version']} can predict", markup=False)
-
-
-@model.command("get-predict-dsl")
-def get_predict_dsl(
-    model_id: ModelId,
-    model_version: ModelVersion,
-    output_path: Output = None,
-    url: Url = None,
-    as_json: AsJson = False,
-) -> None:
-    """Show the DSL a version predicts with; with -o, write it to a file."""
-    answer = FlowClient(address(url)).call("model/get/predict/dsl", _body(model_id, model_version))
-    _tell(answer, output_path, as_json=as_json)
-
-
-@model.command("get-predict-conf")
-def get_predict_conf(
-    model_id: ModelId,
-    model_version: ModelVersion,
-    output_path: Output = None,
-    url: Url = None,
-    as_json: AsJson = False,
-) -> None:
-    """Show a predict conf to fill in; with -o, write it to a file."""
-    answer = FlowClient(address(url)).call("model/get/predict/conf", _body(model_id, model_version))
-    _tell(answer, output_path, as_json=as_json)
 
 
 @model.command("query")
@@ -133,15 +106,3 @@ def _step(text: str) -> tuple[str, str]:
     if not (component and colon and step):
         raise typer.BadParameter(f"{text!r} is not written as component:step")
     return component, step
-
-
-def _body(model_id: str, model_version: str) -> dict[str, Any]:
-    return {"model_id": model_id, "model_version": model_version}
-
-
-def _tell(answer: dict[str, Any], output_path: Path | None, *, as_json: bool) -> None:
-    if output_path is None:
-        plain(answer, as_json=as_json)
-        return
-    output_path.write_text(json.dumps(checked(answer), indent=4))
-    show.OUT.print(f"written to {output_path}", markup=False)

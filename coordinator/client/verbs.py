@@ -51,6 +51,7 @@ class Verb:
         conf: whether `-c` names a file with the request: `no`, `may` or `must`.
         gives: what `-o` gets: `nothing` (there is no such option), `json` or `text` (the data, in a
             file), `folder` (an archive, unpacked), `file` (an archive as it is).
+        filename: what `json` is called in the folder that `-o` names; it names the file without.
         sends: field of the request whose file is sent along.
         turned: an option that leads to another route.
     """
@@ -62,6 +63,7 @@ class Verb:
     options: tuple[Option, ...] = ()
     conf: str = "no"
     gives: str = "nothing"
+    filename: str = ""
     sends: str = ""
     turned: tuple[str, str] | None = None
 
@@ -113,7 +115,7 @@ def _command(verb: Verb) -> Callable[..., None]:
         answer = ask(FlowClient(address(typed["url"])), used, body)
         output = typed.get("output_path")
         if output is not None and used.gives in ("text", "json"):
-            write(output, checked(answer))
+            write(output / used.filename if used.filename else output, checked(answer))
         else:
             tell(answer, as_json=typed["as_json"])
 
@@ -195,7 +197,7 @@ def _turn_parameter(verb: Verb) -> inspect.Parameter:
 
 
 def _output_parameter(verb: Verb) -> inspect.Parameter:
-    what = "Folder" if verb.gives == "folder" else "Folder or file"
+    what = "Folder" if verb.gives == "folder" or verb.filename else "Folder or file"
     told = typer.Option("-o", "--output-path", help=f"{what} to write to.")
     return _named("output_path", Annotated[Path | None, told], None)
 
