@@ -26,6 +26,9 @@ from federation.components.registry import components  # noqa: E402
 
 DOCUMENT = ROOT / "docs" / "components.md"
 FACTS = json.loads((ROOT / "docs" / "fate_fields.json").read_text())
+ABILITIES = ROOT / "docs" / "linear_abilities.json"
+"""By ability and module `file::test` below tests/federation/components/linear, or `- why not`."""
+
 ROLES = {"guest": "g", "host": "h", "arbiter": "a", "local": "l"}
 HEAD = """# Components
 
@@ -55,7 +58,42 @@ def document() -> str:
     learned = [f"### {name}\n\n{learns(c)}\n" for name, c in sorted(offered.items())]
     missing = sorted(set(FACTS["modules"]) - set(components()))
     absent = f"\nNot yet: {', '.join(missing)}.\n" if missing else ""
-    return HEAD + "\n".join(rows) + "\n" + absent + "\n## Who learns what\n\n" + "\n".join(learned)
+    return (
+        HEAD
+        + "\n".join(rows)
+        + "\n"
+        + absent
+        + "\n## What linear models can\n\n"
+        + "\n".join(abilities())
+        + "\n\n## Who learns what\n\n"
+        + "\n".join(learned)
+    )
+
+
+def abilities() -> Iterator[str]:
+    """Lines of the table of linear modules and what each can, with the test that shows it."""
+    told = json.loads(ABILITIES.read_text())
+    modules = list(next(iter(told.values())))
+    yield f"| ability | {' | '.join(modules)} |"
+    yield "|---" * (1 + len(modules)) + "|"
+    for ability, cells in told.items():
+        shown = [shown_by(cells[module]) for module in modules]
+        yield f"| {ability} | {' | '.join(shown)} |"
+
+
+def shown_by(cell: str) -> str:
+    """A link to the test of a cell, or why there is none.
+
+    Raises:
+        LookupError: there is no such test.
+    """
+    if cell.startswith("- "):
+        return cell.removeprefix("- ")
+    file, _, name = cell.partition("::")
+    path = ROOT / "tests" / "federation" / "components" / "linear" / f"{file}.py"
+    if not re.search(rf"^(async )?def {name}\b", path.read_text(), re.MULTILINE):
+        raise LookupError(f"there is no test {cell}")
+    return f"[{name.removeprefix('test_').replace('_', ' ')}](../{path.relative_to(ROOT)})"
 
 
 def row(component: Component) -> str:

@@ -1,6 +1,7 @@
 """Stepwise search over the columns of both parties, against the same search on pooled rows."""
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from federation.components.common.stepwise import criterion, search
 from federation.components.common.training import SearchParam
 from federation.components.linear.hetero_linr import hetero_linr
 from federation.components.linear.hetero_lr import hetero_lr
+from federation.components.linear.hetero_poisson import hetero_poisson
 from federation.components.linear.hetero_sshe_linr import hetero_sshe_linr
 from federation.components.linear.hetero_sshe_lr import hetero_sshe_lr
 from federation.components.linear.homo_lr import homo_lr
@@ -81,6 +83,25 @@ async def test_a_logistic_model_searches_and_predicts_nothing_unread(play: Any, 
     assert to_host == {
         *("course", "trial", "ids", "public_key", "batch", "residual", "step", "converged")
     }
+
+
+async def test_counts_are_searched_by_the_loss_of_poisson_regression(play: Any, bench: Any) -> None:
+    split = bench.drawn(30, [1, 1], seed=4)
+    split.label = np.random.default_rng(9).poisson(np.exp(split.hosts[0][:, 0])).astype(float)
+    wanted = {"need_stepwise": True, "direction": "forward", "nvmin": 1, "nvmax": 1}
+    conf = {**bench.quiet, **CONF, "learning_rate": 0.2, "stepwise_param": wanted}
+    played = await play(hetero_poisson, conf, split.ports())
+    tried = [
+        replace(split, guest=np.empty((30, 0))),
+        replace(split, hosts=[np.empty((30, 0))]),
+    ]
+    more = {"optimizer": "sgd", "penalty": "NONE", "kind": "poisson", "rate": 0.2, "decay": 0}
+    scores = [60 * bench.clear(one, epochs=3, **more).losses[-1] + 4 for one in tried]
+    assert played[bench.guest].summary["stepwise"]["scores"][-1] == pytest.approx(
+        min(scores), abs=1e-4
+    )
+    assert scores[0] < scores[1]
+    assert list(played[bench.hosts[0]].model.state["names"]) == ["h0"]
 
 
 @pytest.mark.parametrize("reveals", [False, True])
