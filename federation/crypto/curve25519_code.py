@@ -316,12 +316,16 @@ _SINGLE = ("squares", "product")
 def _step(field: Field, u: Number, numbers: list[Number], doubled: list[Number]) -> list[Number]:
     """One bit of the ladder; names as in RFC 7748, `doubled` being A and B, `u` x_1."""
     a, b, c, d = numbers
+    da, cb = field.columns(d, a, lifted=True), field.columns(c, b)
     square = field.square_columns(doubled[0], lifted=True)
     other = field.square_columns(doubled[1])
-    aa, bb, e = field.settled(square), field.settled(other), field.less(square, other)
-    da, cb = field.columns(d, a, lifted=True), field.columns(c, b)
+    e = field.less(square, other)
+    aa, bb = field.settled(square), field.settled(other)
+    plus, minus = field.add(da, cb), field.less(da, cb)
+    t = field.times(e, 121665, aa)
     x2 = field.columns(aa, bb, lifted=True)
-    z2 = field.columns(e, field.add(aa, field.times(e, 121665)))
-    x3 = field.square_columns(field.add(da, cb), lifted=True)
-    z3 = field.columns(u, field.square(field.less(da, cb)))
+    z2 = field.columns(e, t)
+    minus = field.square(minus)
+    x3 = field.square_columns(plus, lifted=True)
+    z3 = field.columns(u, minus)
     return [field.add(x2, z2), field.less(x2, z2), field.add(x3, z3), field.less(x3, z3)]

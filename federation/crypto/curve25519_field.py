@@ -118,14 +118,14 @@ class Field:
             columns[2 * i] = self.body.low(columns[2 * i], limb, limb)
         return self._folded(columns)
 
-    def times(self, a: Number, small: int) -> Number:
-        factor, columns = splat(small), [ZERO] * (2 * LIMBS)
-        for i, limb in enumerate(a):
-            columns[i + 1] = self.body.high(ZERO, limb, factor)
-        columns = self._doubled(columns)
-        for i, limb in enumerate(a):
-            columns[i] = self.body.low(columns[i], limb, factor)
-        return self.carried(self._folded(columns))
+    def times(self, a: Number, small: int, plus: Number) -> Number:
+        """a times a number of 20 bits or less, and another number to it."""
+        factor = splat(small)
+        over = [self.body.high(ZERO, limb, factor) for limb in a]
+        over = self._doubled(over)
+        wrapped = [self.ir.mul(over[-1], splat(19)), *over[:-1]]
+        low = [self.body.low(more, limb, factor) for more, limb in zip(plus, a, strict=True)]
+        return self.carried([self.ir.add(x, y) for x, y in zip(low, wrapped, strict=True)])
 
     def _first(self, lifted: bool, doublings: int) -> Number:
         """Columns to begin with, before they are doubled so many times."""

@@ -93,9 +93,9 @@ class Field26(Field):
         terms = [(i, j, (1 + (i != j)) * (1 + (i & j & 1))) for i, j in pairs]
         return self._summed(a, a, terms)
 
-    def times(self, a: Number, small: int) -> Number:
+    def times(self, a: Number, small: int, plus: Number) -> Number:
         columns = [self._product(limb, splat(small)) for limb in a]
-        return self.carried(self.carried(columns))
+        return self.carried(self.carried(self.add(columns, plus)))
 
     def _called(self, name: str, a: Number, b: Number | None) -> Number:
         one, other, result = self._rooms
