@@ -11,9 +11,7 @@ import json
 import signal
 import sys
 import time
-from collections import defaultdict
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.progress import Progress
@@ -22,6 +20,7 @@ from rich.table import Table
 from coordinator.client import FlowClient, FlowError, Submitted
 from examples import pooled
 from examples.running import Standalone, standalone
+from federation.spec.ledger import totals
 
 HERE = Path(__file__).parent
 DATA = HERE / "data" / "breast"
@@ -118,18 +117,10 @@ def show_ledger(client: FlowClient, job: Submitted) -> None:
     for heading in ("letters", "bytes"):
         table.add_column(heading, justify="right")
     for party, rows in sorted(client.ledger(job.job_id).items()):
-        totals: dict[tuple[str, ...], list[int]] = defaultdict(lambda: [0, 0])
-        for row in rows:
-            total = totals[_line_of(row)]
-            total[0] += 1
-            total[1] += int(row["bytes"])
-        for line, (letters, size) in totals.items():
-            table.add_row(party, *line, f"{letters}", f"{size:,}")
+        for one in totals(rows):
+            component, tag, _, receiver, kind = one.kind
+            table.add_row(party, component, tag, receiver, kind, f"{one.letters}", f"{one.bytes:,}")
     console.print(table)
-
-
-def _line_of(row: dict[str, Any]) -> tuple[str, ...]:
-    return (str(row["component"]), str(row["tag"]), str(row["receiver"]), str(row["type"]))
 
 
 def show_next(running: Standalone, job: Submitted, *, kept: bool) -> None:

@@ -12,7 +12,7 @@ Letters between two roles of this same party are noted as `inside`: they left a 
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -91,36 +91,6 @@ class Audit:
         paths = sorted(self._folder.glob("*.jsonl"), key=lambda path: path.stat().st_mtime)
         firsts = [_row(next(_lines(path), "")) or {} for path in paths]
         return [str(first["job_id"]) for first in firsts if "job_id" in first]
-
-
-@dataclass(frozen=True, slots=True)
-class Total:
-    """Letters of one kind, together.
-
-    Attributes:
-        kind: component, tag, sender, receiver and type.
-        since_ms, until_ms: when the first and the last of them left, in epoch milliseconds.
-    """
-
-    kind: tuple[str, ...]
-    letters: int
-    bytes: int
-    since_ms: int
-    until_ms: int
-
-
-KIND = ("component", "tag", "sender", "receiver", "type")
-
-
-def totals(rows: Iterable[Mapping[str, Any]]) -> list[Total]:
-    """Rows of an audit by kind, in the order in which the first of each left."""
-    found: dict[tuple[str, ...], Total] = {}
-    for row in rows:
-        kind, at = tuple(str(row[name]) for name in KIND), int(row["time_ms"])
-        so_far = found.get(kind, Total(kind, 0, 0, at, at))
-        size = so_far.bytes + int(row["bytes"])
-        found[kind] = Total(kind, so_far.letters + 1, size, so_far.since_ms, at)
-    return list(found.values())
 
 
 def verify(path: Path, expected: tuple[int, str] | None = None) -> Verdict:

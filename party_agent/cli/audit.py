@@ -11,7 +11,8 @@ from rich.console import Console
 from rich.table import Table
 
 from federation.errors import BadRequest
-from party_agent.audit import KIND, Audit, totals, verify
+from federation.spec.ledger import KIND, totals
+from party_agent.audit import Audit, verify
 from party_agent.cli.options import HomeOption, Json, fail, home_of
 from party_agent.home import Home
 from party_agent.journal import Journal

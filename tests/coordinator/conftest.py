@@ -191,7 +191,8 @@ class ScriptedAgents:
                 return MODEL if args["component"] == "hetero_lr_0" else None
             case "ledger":
                 row = {"component": "hetero_lr_0", "tag": "forward", "type": "Encrypted"}
-                return {"rows": [{**row, "sender": "host:10000", "bytes": 512}]}
+                seats = {"sender": "host:10000", "receiver": "guest:9999"}
+                return {"rows": [{**row, **seats, "bytes": 512, "time_ms": at} for at in (1, 2)]}
             case "copy_table" | "write_csv" | "set_schema":
                 self.changed.append((party_id, method, dict(args)))
                 return {"id_name": "id", "columns": ["y", "x0"], "rows": 3}

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -190,8 +191,12 @@ def test_logs_of_no_job_exit_1(flow: Any, tmp_path: Path) -> None:
 def test_why_and_ledger_are_told(flow: Any, done_job: str) -> None:
     assert "is success" in flow("job", "why", "-j", done_job).err
     assert flow("job", "why", "-j", done_job, "--json").json["data"]["status"] == "success"
-    assert "forward" in flow("job", "ledger", "-j", done_job).out
-    assert flow("job", "ledger", "-j", done_job, "--json").json["data"]["10000"]
+    told = flow("job", "ledger", "-j", done_job).out
+    line = next(line for line in told.splitlines() if "forward" in line)
+    assert re.findall(r"[\w:]+", line)[2:] == [
+        *("host:10000", "guest:9999", "Encrypted", "2", "1024"),
+    ]
+    assert len(flow("job", "ledger", "-j", done_job, "--json").json["data"]["10000"]) == 2
 
 
 @pytest.mark.parametrize("verb", ["query", "stop", "config", "why", "ledger"])
