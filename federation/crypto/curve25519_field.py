@@ -119,7 +119,7 @@ class Field:
         return self._folded(columns)
 
     def times(self, a: Number, small: int, plus: Number) -> Number:
-        """a times a number of 20 bits or less, and another number to it."""
+        """A number times one of 20 bits or less, and another number to it."""
         factor = splat(small)
         over = [self.body.high(ZERO, limb, factor) for limb in a]
         over = self._doubled(over)
