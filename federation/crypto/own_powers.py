@@ -22,7 +22,7 @@ from federation.crypto.kernels import FixedBase, Residues
 from federation.crypto.kernels.ring import Exponents
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Factor:
     """One of two numbers without a common factor, whose product is the modulus.
 

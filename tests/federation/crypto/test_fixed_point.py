@@ -1,12 +1,14 @@
 """Fixed point numbers: what they keep, and what they refuse."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from federation.crypto.fixed_point import from_fixed, precision_of, to_fixed
+from federation.crypto.fixed_point import as_objects, from_fixed, precision_of, to_fixed
 from federation.errors import FixedPointOverflow, NonFiniteValues
 
 LIMIT = 1 << 600
@@ -63,3 +65,37 @@ def test_a_value_beyond_a_double_is_an_overflow_both_ways() -> None:
 def test_texts_are_no_numbers() -> None:
     with pytest.raises(TypeError):
         to_fixed(np.array(["a"]), 23, LIMIT)
+
+
+def test_a_hundred_thousand_reals_become_the_integers_that_fractions_give() -> None:
+    """Either sign, zero, halves that are rounded to even, and numbers beyond 62 bits."""
+    rng = np.random.default_rng(16)
+    for precision in (0, 7, 23, 40, 61):
+        whole = rng.integers(-(1 << 40), 1 << 40, 5_000).astype(np.float64)
+        values = np.concatenate(
+            [
+                np.ldexp(rng.normal(size=12_000), rng.integers(-70, 60, 12_000)),
+                np.ldexp(whole + 0.5, -precision),
+                np.ldexp(whole[:2_995], -precision),
+                [0.0, -0.0, 5e-324, -5e-324, 2.0**60],
+            ]
+        )
+        expected = [round(Fraction(v) * 2**precision) for v in values.tolist()]
+        assert to_fixed(values, precision, LIMIT).tolist() == expected
+
+
+def test_of_a_hundred_thousand_integers_those_that_reach_the_limit_are_counted() -> None:
+    rng = np.random.default_rng(17)
+    for bits in (8, 30, 61, 90):
+        limit = 1 << bits
+        values = [
+            int(v) * limit // (1 << 52)
+            for v in rng.integers(-(1 << 52), 1 << 52, 25_000, endpoint=True)
+        ]
+        values[:4] = [limit - 1, 1 - limit, 0, -1]
+        assert to_fixed(as_objects(values[:4], (4,)), 0, limit).tolist() == values[:4]
+        values[4:6] = [limit, -limit]
+        beyond = sum(abs(value) >= limit for value in values)
+        with pytest.raises(FixedPointOverflow) as caught:
+            to_fixed(as_objects(values, (len(values),)), 0, limit)
+        assert caught.value.facts == {"count": beyond}

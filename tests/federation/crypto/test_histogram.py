@@ -174,3 +174,31 @@ def test_packed_gradients_and_hessians_are_exact_under_a_full_key(pair: Pair) ->
     found = slots.opened(private, few.refreshed(), sums.shape)
     expected = plain_sums(bins, nodes, fixed, node_count=2, bin_count=4) * 2.0**-23
     np.testing.assert_array_equal(found, expected)
+
+
+def test_a_hundred_thousand_packed_sums_of_trees_are_those_of_integers(pair: Pair) -> None:
+    """Every slot of a ciphertext is the gradient of one class; borders and signs at random."""
+    public, private = pair
+    rng = np.random.default_rng(15)
+    rows, features, bin_count, top = 300, 6, 12, 1 << 14
+    one = Slots.for_sums(1, largest=top, terms=rows, precision=0)
+    classes = one.fits_in(public)
+    slots = Slots.for_sums(classes, largest=top, terms=rows, precision=0)
+    compared = 0
+    while compared < 100_000:
+        bins = rng.integers(0, bin_count, (rows, features))
+        edges = np.array([0, 1, -1, top, -top, top - 1, 1 - top])
+        values = np.where(
+            rng.random((rows, classes)) < 0.5,
+            edges[rng.integers(0, len(edges), (rows, classes))],
+            rng.integers(-top, top, (rows, classes), endpoint=True),
+        )
+        layers = Layers(bins, slots.encrypt(public, values), bin_count=bin_count)
+        found = [(layers.root(), np.zeros(rows, np.int64), 1)]
+        for nodes, parents in grown(rng, rows, 3):
+            found.append((layers.grow(nodes, parents), nodes, len(parents)))
+        for sums, nodes, count in found:
+            numbers = slots.unpacked(private.decrypt_ints(sums), sums.size)
+            expected = plain_sums(bins, nodes, values, node_count=count, bin_count=bin_count)
+            np.testing.assert_array_equal(numbers.reshape(expected.shape), expected)
+            compared += expected.size

@@ -1,7 +1,9 @@
-"""Every scheme on random cases, against Python's integers and, for some of Paillier's, phe.
+"""Every scheme on 100,000 random cases, against Python's integers and, for some of Paillier's, phe.
 
-The unit run counts some hundreds a scheme; `python tests/federation/crypto/test_random_cases.py
-100000` counts as many as it is told to, and prints what it saw.
+A case is one result that is compared. Most lie side by side, in the slots of one ciphertext or the
+line of a lattice's, so that full keys take seconds; some hundreds are one a ciphertext, over the
+whole range of plaintexts. `python tests/federation/crypto/test_random_cases.py 100000` counts as
+many of these as it is told to, and prints what it saw.
 """
 
 import resource
@@ -22,10 +24,13 @@ from federation.crypto.paillier import PaillierPrivateKey
 from federation.errors import FixedPointOverflow
 from federation.wire.codec import BigIntVector
 
-COUNT = 600
+CASES = 100_000
+SINGLE = 800
+"""Of the cases so many are one a ciphertext."""
 BATCH = 50
+WIDE_BATCH = {"paillier": 2000, "ou": 2000, "bfv": 4000}
 PHE_EACH = 100
-"""Of so many cases one is also counted by phe, where there is a Paillier key."""
+"""Of so many single cases one is also counted by phe, where there is a Paillier key."""
 
 
 class Bench:
@@ -49,6 +54,15 @@ class Bench:
 
     def numbers(self, count: int, below: int | None = None) -> list[int]:
         return [self.number(self.limit if below is None else below) for _ in range(count)]
+
+    def line(self, shape: tuple[int, ...], below: int) -> np.ndarray:
+        """As `numbers`, at once, for a power of two up to 2**62."""
+        power = 1 << self.dice.integers(0, below.bit_length() - 1, shape)
+        size = self.dice.integers(0, below, shape)
+        zero = np.zeros(shape, dtype=np.int64)
+        drawn = np.stack([zero, zero + 1, zero + below - 1, power, power - 1, size, size % power])
+        picked = np.take_along_axis(drawn, self.dice.integers(0, 7, shape)[np.newaxis], axis=0)[0]
+        return picked * self.dice.choice([-1, 1], shape)
 
     def hidden(self, values: Sequence[int]) -> Encrypted:
         return self.public.encrypt_ints(values)
@@ -155,6 +169,16 @@ def overflow(bench: Bench, count: int) -> None:
     assert caught.value.facts == {"count": beyond}
 
 
+def borders(bench: Bench, count: int) -> None:
+    """The largest numbers are encrypted, and those one further are refused and counted."""
+    inside = [s * (bench.limit - 1 - k) for k in range(2) for s in (-1, 1)]
+    assert bench.opened(bench.hidden(inside)) == inside
+    outside = [s * (bench.limit + abs(v)) for v in bench.numbers(count // 2) for s in (-1, 1)]
+    with pytest.raises(FixedPointOverflow) as caught:
+        bench.hidden(inside + outside)
+    assert caught.value.facts == {"count": len(outside)}
+
+
 def wire(bench: Bench, count: int) -> None:
     values = bench.numbers(count)
     received = Encrypted.from_wire(bench.hidden(values).to_wire(), bench.public)
@@ -171,6 +195,54 @@ def lattice_product(bench: Bench, count: int) -> None:
     values = bench.numbers(width)
     product = (matrix @ bench.hidden(values)).refreshed()
     assert bench.opened(product) == (matrix @ np.array(values)).tolist()
+
+
+def side_by_side(bench: Bench, count: int) -> Counter[str]:
+    """Sums, differences, multiples and totals of numbers that fill the slots of ciphertexts."""
+    terms, largest = int(bench.dice.integers(2, 40)), 1 << int(bench.dice.integers(1, 40))
+    one = Slots.for_sums(1, largest=largest, terms=terms, precision=0)
+    slots = Slots.for_sums(one.fits_in(bench.public), largest=largest, terms=terms, precision=0)
+    rows = -(-count // slots.count)
+    a, b = (bench.line((rows, slots.count), 2 * largest) // 2 for _ in range(2))
+    times = bench.dice.integers(-terms, terms, rows, endpoint=True)
+    labels = bench.dice.permutation(rows) // terms
+    totals = np.zeros((-(-rows // terms), slots.count), dtype=np.int64)
+    np.add.at(totals, labels, a)
+    one_side, other = slots.encrypt(bench.public, a), slots.encrypt(bench.public, b)
+    results = {
+        "slot_sums": (one_side + other, a + b),
+        "slot_differences": (one_side - other, a - b),
+        "slot_multiples": (one_side * times, a * times[:, np.newaxis]),
+        "slot_totals": (one_side.bucket_sums(labels, len(totals)), totals),
+    }
+    for found, expected in results.values():
+        opened = slots.opened(bench.private, found, (len(expected),))
+        np.testing.assert_array_equal(opened, expected)
+    seen = Counter({name: expected.size for name, (_, expected) in results.items()})
+    return seen + torn_slots(bench, slots, one_side, a)
+
+
+def torn_slots(bench: Bench, slots: Slots, hidden: Encrypted, values: np.ndarray) -> Counter[str]:
+    """More terms than slots are made for: each slot beyond its bound is found out."""
+    times = int(bench.dice.integers(slots.terms + 1, 2 * slots.terms))
+    beyond = int((np.abs(values[:4]) * times > slots.bound).sum())
+    found = hidden[:4] * times
+    if not beyond:
+        opened = slots.opened(bench.private, found, (len(values[:4]),))
+        np.testing.assert_array_equal(opened, values[:4] * times)
+        return Counter({"torn_slots": values[:4].size})
+    with pytest.raises(FixedPointOverflow) as caught:
+        slots.opened(bench.private, found, (len(values[:4]),))
+    assert caught.value.facts == {"count": beyond}
+    return Counter({"torn_slots": beyond})
+
+
+def whole_lines(bench: Bench, count: int) -> Counter[str]:
+    """A lattice's ciphertexts are lines of thousands of numbers."""
+    checks = (encryption, negation, addition, subtraction)
+    for check in checks:
+        check(bench, count)
+    return Counter({f"whole_{check.__name__}": count for check in checks})
 
 
 def against_phe(bench: Bench, count: int) -> None:
@@ -213,37 +285,54 @@ GROUP: tuple[Check, ...] = (
     real_numbers,
     borrows,
     overflow,
+    borders,
     wire,
 )
-LATTICE: tuple[Check, ...] = (encryption, negation, addition, subtraction, lattice_product, wire)
+LATTICE: tuple[Check, ...] = (
+    encryption,
+    negation,
+    addition,
+    subtraction,
+    lattice_product,
+    borders,
+    wire,
+)
 CHECKS = {"paillier": GROUP, "ou": GROUP, "bfv": LATTICE}
 
 
-def count_cases(scheme: str, count: int, seed: int = 0) -> Counter[str]:
-    """Check `count` cases, every operation in turn; how many there were of each.
+def count_cases(scheme: str, single: int, cases: int = 0, seed: int = 0) -> Counter[str]:
+    """Check every operation in turn; how many cases there were of each.
+
+    Args:
+        single: at least so many are one a ciphertext.
+        cases: at least so many there are in all.
 
     Raises:
         AssertionError: a result is not that of the integers.
     """
     bench, seen = Bench(scheme, seed), Counter[str]()
-    while seen.total() < count:
+    while seen.total() < single:
         for check in CHECKS[scheme]:
             check(bench, BATCH)
             seen[check.__name__] += BATCH
     if scheme == "paillier":
-        against_phe(bench, max(2, count // PHE_EACH))
-        seen["against_phe"] += max(2, count // PHE_EACH)
+        against_phe(bench, max(2, single // PHE_EACH))
+        seen["against_phe"] += max(2, single // PHE_EACH)
+    wide = whole_lines if scheme == "bfv" else side_by_side
+    while seen.total() < cases:
+        seen += wide(bench, WIDE_BATCH[scheme])
     return seen
 
 
 @pytest.mark.parametrize("scheme", CHECKS)
 def test_random_cases_are_those_of_the_integers(scheme: str) -> None:
-    seen = count_cases(scheme, COUNT)
+    seen = count_cases(scheme, SINGLE, CASES)
     assert {check.__name__ for check in CHECKS[scheme]} <= set(seen)
+    assert seen.total() >= CASES
 
 
 if __name__ == "__main__":
-    wanted = int(sys.argv[1]) if len(sys.argv) > 1 else COUNT
+    wanted = int(sys.argv[1]) if len(sys.argv) > 1 else SINGLE
     for name in CHECKS:
         started = time.monotonic()
         result = count_cases(name, wanted)
