@@ -209,13 +209,13 @@ def slot_products(
     if not bits:
         return ring.ones(rows)
     plan = _plan(length, bits, slots)
-    both = np.concatenate([residues, ring.inverses(residues)])
+    both = ring.joined([residues, ring.inverses(residues)])
     step = max(1, _MOST_BUCKETS // (plan.places * slots.count * plan.half))
     step = -(-rows // -(-rows // step))
     parts = [
         _bucketed(ring, factors[start : start + step], both, plan) for start in range(0, rows, step)
     ]
-    return np.concatenate(parts)
+    return ring.joined(parts)
 
 
 @dataclass(frozen=True, slots=True)
