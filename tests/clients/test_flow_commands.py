@@ -6,9 +6,23 @@ from pathlib import Path
 from typing import Any
 
 from coordinator.client import FlowClient
+from examples.running import Standalone
 from tests.clients.flow import GUEST_SEAT, Flow, Trained, model, of
 from tests.clients.jobs import COMPONENTS, WAIT_S, predicting, training
+from tests.clients.recipes import FATE_CLIENT_1_11, boxed
 from tests.together.parts import BREAST
+
+# --- init ----------------------------------------------------------------------------------------
+
+
+def test_flow_asks_nobody_before_it_was_told_where_the_server_is(
+    running: Standalone, tmp_path: Path
+) -> None:
+    flow = Flow(boxed(FATE_CLIENT_1_11, tmp_path))
+    assert "has not been initialized yet" in flow.refused("job", "query")
+    flow.done("init", "--ip", "127.0.0.1", "--port", running.port)
+    assert "data" in flow.done("job", "query")
+
 
 # --- job -----------------------------------------------------------------------------------------
 

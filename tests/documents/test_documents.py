@@ -24,6 +24,7 @@ DOCUMENTS = (
     "README.md",
     "ARCHITECTURE.md",
     "SECURITY.md",
+    "docs/clients.md",
     "docs/components.md",
     "docs/data_owners.md",
     "docs/from_fate.md",

@@ -16,7 +16,7 @@ from federation.errors import (
     TripactError,
     Unavailable,
 )
-from federation.fateflow.envelope import as_json, reply, retcode_of, says_no
+from federation.fateflow.envelope import Retcode, as_json, reply, retcode_of, says_no
 from federation.fateflow.reading import MissingArguments
 
 
@@ -29,6 +29,10 @@ def told(error: Exception) -> dict[str, object]:
 
 def test_success_is_the_exact_word_and_data_is_always_there() -> None:
     assert json.loads(reply().text or "") == {"retcode": 0, "retmsg": "success", "data": {}}
+
+
+def test_no_code_makes_an_old_client_start_a_server_of_its_own() -> None:
+    assert 999 not in list(Retcode)
 
 
 @pytest.mark.parametrize("empty", [[], {}, "", 0, False])

@@ -8,6 +8,7 @@ import pytest
 from coordinator.api.fateflow import filters, rows
 from coordinator.domain.records import Job, JobFilter, OutputTable, Task, TaskFilter
 from federation.fateflow.reading import WrongArgument
+from federation.spec import status
 from federation.spec.orders import Reason
 from federation.spec.party import ARBITER, GUEST, HOST, Party, Role
 from federation.spec.status import Status
@@ -116,6 +117,14 @@ def test_an_output_is_named_under_both_spellings() -> None:
 @pytest.mark.parametrize("party_id", [9999, "9999", " 09999 "])
 def test_party_ids_are_the_same_as_number_and_text(party_id: int | str) -> None:
     assert filters.job_filter({"party_id": party_id}).party_id == "9999"
+
+
+def test_a_job_is_never_shown_with_a_status_that_the_pipeline_sdk_raises_at() -> None:
+    known = {"waiting", "running", "success", "failed", "canceled", "timeout"}
+    words = {new for old, changes in status.JOB.items() for new in {old, *changes}}
+    assert words == known
+    for word in words:
+        assert rows.job_row(replace(JOB, status=word), JOB.initiator)["f_status"] in known
 
 
 def test_nothing_asked_is_every_job_that_ends() -> None:
