@@ -5,17 +5,23 @@
 
 p has a third of the bits of n. r is as long as the order of h can be and 128 bits more, so h**r is
 as good as uniform in its group; shorter r would be faster and rest on one more assumption. Who has
-the private key takes h**r modulo p**2 and q apart, which is three times as fast.
+the private key takes h**r modulo p**2 and q apart, in less than half of the time.
 Plaintexts are signed and stay 64 bits shorter than p. A value beyond p that came out as a small one
 would tell p to whoever sees it and knows what went in; a value out of range comes out as a random
 one, which is within the limit with probability 2**-62, and is an error otherwise.
 
-Learns: who lacks the private key nothing (the p-subgroup assumption). The primes are OpenSSL's. The
-exponents m and r are counted with by fixed tables, read whole where `kernels` is accelerated.
-Decryption is for a party's own machine. That g and h are what they should be only the owner of the
-key can know, so an owner that follows the protocol is assumed, and so are evaluators: a chosen
-ciphertext that is opened breaks the key.
-Source: Okamoto, Uchiyama 1998; Coron, Naccache, Paillier 1999, section 3.
+Security: that of n against factoring, 112 bits for n of 2048 and 128 for 3072: with p
+that long no known method gains from the square. Error: none beyond the fixed point's, half a unit of the last bit
+for each number that is encrypted; integers are exact.
+
+Learns: who lacks the private key nothing (the p-subgroup assumption). Who has it learns the whole
+integer: all slots of a packed one, at a product's full precision; and of the randomness enough to
+tell how a ciphertext that was not refreshed was computed. The primes are OpenSSL's. The exponents m
+and r are counted with by fixed tables, read whole where `kernels` is accelerated. Decryption is for
+a party's own machine. That g and h are what they should be only the owner of the key can know, so
+an owner that follows the protocol is assumed, and so are evaluators: a chosen ciphertext that is
+opened breaks the key.
+Source: Okamoto, Uchiyama 1998; Coron, Naccache, Paillier 1999, section 3; NIST SP 800-57 part 1.
 """
 
 import secrets

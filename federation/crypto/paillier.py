@@ -11,12 +11,19 @@ Plaintexts are signed: the lower third of 0..n is positive, the upper third nega
 between has overflown. Random powers of h_s come from tables made once a key, 12 MB at 2048 bits;
 who has the private key takes them modulo p**2 and q**2 apart.
 
+Security: that of n against factoring, 112 bits for n of 2048 and 128 for 3072. Error: none beyond
+the fixed point's, half a unit of the last bit for each number that is encrypted; integers are
+exact. What comes to a magnitude below 2 n / 3 is right or an overflow by name, and 10**500 products
+of 62-bit numbers stay below that.
+
 Learns: who lacks the private key nothing (decisional composite residuosity, and that h_s**r with
-short r looks like any residue). The primes are OpenSSL's. Decryption is not constant time: it is
-for a party's own machine, not for one it shares with its adversary. A peer's key is checked for
-size and form; that h_s is an n-th residue only its owner can know, so an owner that follows the
-protocol is assumed.
-Source: Paillier 1999; Damgard, Jurik, Nielsen 2010, section 4.
+short r looks like any residue). Who has it learns the whole integer: all slots of a packed one, at
+a product's full precision; and the randomness, which of a ciphertext that was not refreshed tells
+the factors and the choice of addends that made it. The primes are OpenSSL's. Decryption is not
+constant time: it is for a party's own machine, not for one it shares with its adversary. A peer's
+key is checked for size and form; that h_s is an n-th residue only its owner can know, so an owner
+that follows the protocol is assumed.
+Source: Paillier 1999; Damgard, Jurik, Nielsen 2010, section 4; NIST SP 800-57 part 1, table 2.
 """
 
 import secrets

@@ -1,8 +1,16 @@
 """Names of encryption methods, as jobs write them."""
 
+from types import ModuleType
+
 import pytest
 
-from federation.crypto import generate_keypair, scheme_of
+from federation.crypto import (
+    generate_keypair,
+    lattice,
+    okamoto_uchiyama,
+    paillier,
+    scheme_of,
+)
 from federation.errors import UnknownScheme, WeakKey
 
 
@@ -22,6 +30,14 @@ def test_a_rounding_lattice_becomes_an_exact_one_and_is_warned_about() -> None:
     assert scheme == "bfv"
     assert warning is not None
     assert "BFV" in warning
+
+
+@pytest.mark.parametrize("module", [lattice, okamoto_uchiyama, paillier], ids=lambda m: m.__name__)
+@pytest.mark.parametrize("said", ["Security:", "Error:", "Learns:", "Source:"])
+def test_a_scheme_says_how_safe_and_exact_it_is_and_what_it_shows(
+    module: ModuleType, said: str
+) -> None:
+    assert said in str(module.__doc__)
 
 
 @pytest.mark.parametrize("method", ["IterativeAffine", "randomIterativeAffine", "AffineHomo"])
