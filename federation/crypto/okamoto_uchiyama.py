@@ -10,9 +10,9 @@ Plaintexts are signed and stay 64 bits shorter than p. A value beyond p that cam
 would tell p to whoever sees it and knows what went in; a value out of range comes out as a random
 one, which is within the limit with probability 2**-62, and is an error otherwise.
 
-Security: that of n against factoring, 112 bits for n of 2048 and 128 for 3072: with p
-that long no known method gains from the square. Error: none beyond the fixed point's, half a unit of the last bit
-for each number that is encrypted; integers are exact.
+Security: that of n against factoring, 112 bits for n of 2048 and 128 for 3072: with p that long no
+known method gains from the square. Error: none beyond the fixed point's, half a unit of the last
+bit for each number that is encrypted; integers are exact.
 
 Learns: who lacks the private key nothing (the p-subgroup assumption). Who has it learns the whole
 integer: all slots of a packed one, at a product's full precision; and of the randomness enough to
