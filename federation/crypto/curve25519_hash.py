@@ -30,7 +30,8 @@ _A = 486662
 _SEED_BYTES = 48
 _BLOCK = 128
 _LENGTH_BYTES = 16
-_AT_ONCE = 1 << 13
+_AT_ONCE = 1 << 11
+"""Texts of a turn: few enough that what is made of them stays near the core."""
 
 Points = NDArray[np.uint8]
 
