@@ -144,8 +144,7 @@ class Sha512:
             given = aligned(groups, _BLOCK_WORDS, LANES)
             given[:] = block
             self._run(state, given, groups)
-        rows: Words = state.transpose(0, 2, 1).reshape(-1, STATE_WORDS)[:count]
-        return rows
+        return np.ascontiguousarray(state.transpose(0, 2, 1)).reshape(-1, STATE_WORDS)[:count]
 
     def _run(self, state: Words, blocks: Words, groups: int) -> None:
         def work(first: int, count: int) -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from federation.crypto import curve25519
+from federation.crypto import curve25519, curve25519_hash
 from federation.crypto.byte_rows import ByteRows
 from federation.crypto.curve25519 import (
     GENERIC,
@@ -86,6 +86,16 @@ def test_texts_of_every_length_are_hashed_the_same_on_every_path(
     points = hash_to_points(b"t", texts)
     monkeypatch.setenv(SWITCH, "portable")
     np.testing.assert_array_equal(hash_to_points(b"t", texts), points)
+
+
+@pytest.mark.parametrize("left_over", range(1, 10))
+def test_a_last_turn_of_a_few_texts_is_hashed_like_any_other(
+    left_over: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(curve25519_hash, "_AT_ONCE", 80)
+    points = many(80 + left_over)
+    monkeypatch.setenv(SWITCH, "portable")
+    np.testing.assert_array_equal(points, many(80 + left_over))
 
 
 def test_machine_code_is_used_wherever_the_processor_allows_it(
