@@ -41,8 +41,7 @@ from cryptography.hazmat.primitives.serialization import (
 from federation.channel import Channel, Message, Payload
 from federation.crypto import Encrypted, PrivateKey
 from federation.errors import PeerLeft, PeerMisbehaved, Unavailable
-from federation.protocols.secret_sharing import SHARE_BYTES, joined, polynomial, share_of
-from federation.protocols.secure_sum import (
+from federation.protocols.masks import (
     PRECISION,
     SEED_BYTES,
     AddendAlone,
@@ -52,6 +51,7 @@ from federation.protocols.secure_sum import (
     in_ring,
     mask_of,
 )
+from federation.protocols.secret_sharing import SHARE_BYTES, joined, polynomial, share_of
 from federation.spec.party import ARBITER, GUEST, HOST, Party
 from federation.wire.codec import BigIntVector
 
@@ -132,7 +132,7 @@ class Member:
     sums: int = 0
 
     def masked(self, values: Vector) -> Ring:
-        """The next addend behind its masks; errors as of `secure_sum.in_ring`."""
+        """The next addend behind its masks; errors as of `masks.in_ring`."""
         total = in_ring(values, len(self.everyone))
         total = total + mask_of(_for_sum(self.own[self.sums], self.sums), len(values))
         place = self.everyone.index(self.me)

@@ -18,8 +18,8 @@ from federation.protocols.lasting_sum import (
     threshold_of,
     total,
 )
+from federation.protocols.masks import PRECISION, AddendAlone, UnfitAddend
 from federation.protocols.secret_sharing import joined, polynomial, share_of
-from federation.protocols.secure_sum import PRECISION, AddendAlone, UnfitAddend
 from federation.spec.party import ARBITER, GUEST, HOST, Party
 
 CLIENTS = [Party(GUEST, "9999"), *(Party(HOST, str(10000 + i)) for i in range(3))]
@@ -148,6 +148,12 @@ async def test_a_party_that_is_said_to_have_left_can_not_come_back() -> None:
     roles = {party: member(zeros) for party in CLIENTS[:2]} | {CLIENTS[2]: member(zeros, BEFORE)}
     with pytest.raises(PeerMisbehaved):
         await run_together({**roles, JUDGE: forgetful}, LASTING_SUM_MESSAGES)
+
+
+async def test_a_vector_of_another_length_is_refused() -> None:
+    roles = {CLIENTS[0]: member([np.zeros(3)]), CLIENTS[1]: member([np.zeros(2)])}
+    with pytest.raises(UnfitAddend, match="host:10000 sent masked"):
+        await run_together({**roles, JUDGE: arbiter([])}, LASTING_SUM_MESSAGES)
 
 
 async def test_one_party_alone_has_no_lasting_sum() -> None:

@@ -17,7 +17,7 @@ from federation.components.linear.params import HomoLogisticParams
 from federation.components.statistics.values import validation_metrics
 from federation.errors import DataProblem, InvalidParameters
 from federation.protocols.lasting_sum import TooFewStayed, join, judge
-from federation.protocols.secure_sum import UnfitAddend
+from federation.protocols.masks import UnfitAddend
 from federation.tables import Table
 
 CONF = {

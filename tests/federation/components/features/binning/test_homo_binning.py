@@ -22,7 +22,7 @@ from federation.components.features.binning.rank_search import RankSearch, from_
 from federation.components.features.homo_one_hot import ColumnsDiffer
 from federation.errors import InvalidParameters, NonFiniteValues
 from federation.protocols.lasting_sum import TooFewStayed, add, join, judge, threshold_of
-from federation.protocols.secure_sum import AddendAlone
+from federation.protocols.masks import AddendAlone
 from federation.spec.party import ARBITER, GUEST, HOST, Party
 from federation.tables import Table
 
