@@ -86,10 +86,15 @@ def explain(client: FlowClient, job_id: str) -> None:
         whom = f"party {waiting['party_id']}: " if waiting["party_id"] else ""
         ERR.print(f"  waits: {whom}{waiting['what']}", markup=False)
     if why["status"] in ("failed", "timeout"):
-        again = f"`flow-client job rerun -j {job_id}`"
-        if why.get("kind") == "upload":
-            again = "upload it again (with --drop if a table of that name is there)"
+        again = _AGAIN.get(why.get("kind"), f"`flow-client job rerun -j {job_id}`")
         ERR.print(f"  to do: mend it, then {again}", markup=False)
+
+
+_AGAIN = {
+    "upload": "upload it again (with --drop if a table of that name is there)",
+    "serve": "load the model again (`flow-client model load`)",
+}
+"""What to do again where a job came of something else than `job submit`, by its kind."""
 
 
 def refusal(error: FlowError) -> None:

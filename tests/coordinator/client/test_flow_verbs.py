@@ -320,6 +320,14 @@ def test_wrong_usage_exits_2_and_asks_nothing(
     assert listener.asked == []
 
 
+def test_a_model_that_could_not_be_kept_loaded_is_to_be_loaded_again(
+    flow: Any, listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    why = {"job_id": "J", "kind": "serve", "status": "failed", "reason": None}
+    monkeypatch.setitem(ANSWERS, "tripact/job/why", {**why, "failed": [], "waiting_for": []})
+    assert "flow-client model load" in flow("job", "why", "-j", "J").err
+
+
 def test_the_toy_prints_what_the_guest_says_of_the_sum(flow: Any, listener: Listener) -> None:
     ran = flow("test", "toy", "-gid", "9999", "-hid", "10000")
     assert (ran.code, "it is 2000.0" in ran.out, "a line" in ran.out) == (0, True, False)
