@@ -30,13 +30,13 @@ class Work:
         products: in all.
         steps: of these that wait for each other.
         moved: numbers that travel, there or back.
-        shared: the processor's threads share it.
+        powers: the products raise numbers, each to a power of its own or all to one.
     """
 
     products: int
     steps: int
     moved: int
-    shared: bool = True
+    powers: bool = True
 
 
 class Broker(Protocol):
@@ -154,7 +154,7 @@ class BatchRing(Ring):
         picks: NDArray[np.int64] | None = None,
     ) -> Residues:
         return self.counted(
-            Work(len(labels), len(labels).bit_length(), len(a) + count, shared=False),
+            Work(len(labels), len(labels).bit_length(), len(a) + count, powers=False),
             lambda: self.near.bucket_products(a, labels, count, picks),
             lambda: self.far.bucket_products(self.sent(a), labels, count, picks),
         )
@@ -164,7 +164,7 @@ class BatchRing(Ring):
         plan = cheapest(rows, length, longest(exponents))
         steps = plan.window * plan.places + 2 * plan.half
         return self.counted(
-            Work(plan.cost, steps, rows + length, shared=False),
+            Work(plan.cost, steps, rows + length, powers=False),
             lambda: self.near.power_products(exponents, a),
             lambda: self.far.power_products(exponents, self.sent(a)),
         )
@@ -205,4 +205,4 @@ class BatchFixedBase(FixedBase):
     @staticmethod
     def _work(count: int, bits: int) -> Work:
         steps = -(-bits // _WINDOW)
-        return Work(count * steps, steps, count, shared=False)
+        return Work(count * steps, steps, count, powers=False)

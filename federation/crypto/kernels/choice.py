@@ -32,7 +32,7 @@ _STEP_BITS = 64
 _USUAL = (Shape(40, True), Shape(20, True))
 """Paillier at 2048 bits: modulo n**2, and modulo the squares of the primes."""
 _PAILLIER_BITS = 4096
-_BATCH = Work(products=147 * 10_000, steps=147, moved=10_000, shared=False)
+_BATCH = Work(products=147 * 10_000, steps=147, moved=10_000, powers=False)
 """To encrypt 10,000 numbers."""
 
 

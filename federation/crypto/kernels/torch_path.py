@@ -2,7 +2,7 @@
 
 torch takes seconds to load, so a process without a GPU never does so, and one with a GPU not before
 it has counted a million products of one size by itself. Then the device's results must be gmpy2's
-on numbers drawn for the test, and a trial of some tenths of a second measures both paths:
+on numbers drawn for the test, and a trial of about a second measures both paths:
 
     processor:  products t            device:  steps s + products u + numbers moved v
 
@@ -31,9 +31,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from gmpy2 import mpz
 
 from federation.crypto.kernels.batch_ring import Work
+from federation.crypto.kernels.machine import thread_count
 from federation.crypto.kernels.ring import Residues, Ring
 from federation.crypto.kernels.self_test import fault_between, unit
 
@@ -45,6 +47,8 @@ WORTH_A_LOOK = 1 << 20
 _SEEN_BY = ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES")
 _DEVICE_FILES = ("nvidia[0-9]*", "kfd", "dxg")
 _TRIED = 512
+_TRIED_BITS = 256
+_ITEMS_EACH, _MOST_ITEMS = 1 << 12, 1 << 16
 _TRIES = 3
 
 
@@ -53,8 +57,8 @@ class Rates:
     """Microseconds, as a trial measured them.
 
     Attributes:
-        product: of one on the processor, in one thread's batch.
-        power: of one on the processor, in powers that its threads share.
+        product: of one on the processor, in chains.
+        power: of one bit of an exponent on the processor, in powers of its own.
         far: of one on the device, in a large batch.
         step: until the device is done with a batch of one.
         moved: of a number there or back.
@@ -68,7 +72,7 @@ class Rates:
 
     def sooner_far(self, work: Work) -> bool:
         """Whether the device is done first."""
-        near = work.products * (self.power if work.shared else self.product)
+        near = work.products * (self.power if work.powers else self.product)
         return near > work.products * self.far + work.steps * self.step + work.moved * self.moved
 
 
@@ -190,19 +194,24 @@ class TorchPath:
         width = (modulus.bit_length() + 7) // 8
         values = [unit(modulus) for _ in range(8)] * (_TRIED // 8)
         mine = near.from_ints(values)
-        blob = near.write(mine, width)
-        theirs, one = far.read(blob, width), far.from_ints(values[:1])
-        large = far.joined([theirs] * (1 << 5))
-        few, bits = mine[: _TRIED // 4], 32
+        theirs, one = far.read(near.write(mine, width), width), far.from_ints(values[:1])
+        large, few = far.joined([theirs] * (1 << 5)), mine[: _TRIED // 4]
+        # So many that all of the processor's threads have their share, where it has them share.
+        items = min(_MOST_ITEMS, _ITEMS_EACH * thread_count())
+        line, buckets = np.arange(items), items // 16
 
         def waited(result: Residues) -> Any:
             return far.to_ints(result[:1])
 
         there = _least_us(lambda: waited(far.read(near.write(mine, width), width)))
         back = _least_us(lambda: near.read(far.write(theirs, width), width))
+        chains = _least_us(
+            lambda: near.bucket_products(mine, line % buckets, buckets, line % _TRIED)
+        )
+        powers = _least_us(lambda: near.power_all(few, (1 << _TRIED_BITS) - 1, _TRIED_BITS))
         return Rates(
-            product=_least_us(lambda: near.multiply(mine, mine)) / _TRIED,
-            power=_least_us(lambda: near.power_all(few, (1 << bits) - 1, bits)) / len(few) / bits,
+            product=chains / items,
+            power=powers / len(few) / _TRIED_BITS,
             far=_least_us(lambda: waited(far.multiply(large, large))) / len(large),
             step=_least_us(lambda: waited(far.squares(one, 16))) / 16,
             moved=(there + back) / 2 / _TRIED,
