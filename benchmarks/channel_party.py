@@ -5,7 +5,6 @@ and answers. Prints one line of JSON at the sender: seconds of the blocks until 
 said that it has them all, and the median seconds there and back of a small message.
 """
 
-import asyncio
 import json
 import socket
 import statistics
@@ -18,6 +17,7 @@ import numpy as np
 
 from federation.channel import Channel, Message, PeerKeys, Seat, open_channel
 from federation.channel.stream import FrameStream, StreamLink
+from federation.program.loop import run_loop
 from federation.program.memory import keep_freed_blocks
 from federation.spec.party import GUEST, HOST, Party
 from federation.wire.session import derive
@@ -119,12 +119,12 @@ def main() -> None:
         if way == "raw":
             raw_receiver(end, blocks)
         else:
-            asyncio.run(lettered(end, bytes.fromhex(secret), RECEIVER, receiver, blocks))
+            run_loop(lettered(end, bytes.fromhex(secret), RECEIVER, receiver, blocks))
         return
     if way == "raw":
         found = raw_sender(end, blocks)
     else:
-        found = asyncio.run(lettered(end, bytes.fromhex(secret), SENDER, sender, blocks))
+        found = run_loop(lettered(end, bytes.fromhex(secret), SENDER, sender, blocks))
     print(json.dumps({"seconds": found[0], "small_s": found[1]}), flush=True)
 
 

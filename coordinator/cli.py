@@ -30,6 +30,7 @@ from coordinator.domain.parties import Parties
 from coordinator.settings import Settings, load
 from federation.errors import AddressTaken, HomeInUse, InvalidSettings, TripactError
 from federation.program.logs import set_up_logs
+from federation.program.loop import run_loop
 from federation.spec.party import party_id_of
 from federation.wire.identity import fingerprint
 
@@ -295,7 +296,7 @@ def _settings(config: Path | None, **flags: Any) -> Settings:
 
 def _run(work: Coroutine[Any, Any, T]) -> T:
     try:
-        return asyncio.run(work)
+        return run_loop(work)
     except TripactError as error:
         _fail(error)
 

@@ -1,6 +1,5 @@
 """`party-agent doctor`: is everything there that an agent needs, and does it work."""
 
-import asyncio
 import platform
 import sys
 from collections.abc import Callable, Iterator
@@ -12,6 +11,7 @@ import aiohttp
 
 from federation.crypto import curve25519, kernels
 from federation.errors import TripactError
+from federation.program.loop import loop_name, run_loop
 from federation.wire.identity import Identity, fingerprint
 from federation.wire.session import Session
 from party_agent.home import Home
@@ -40,6 +40,7 @@ def examine(home: Path, coordinator: str | None = None) -> Iterator[Finding]:
     yield _tried("session crypto", _agree)
     yield _tried("kernels", _kernels)
     yield _tried("curve", _curve)
+    yield _tried("event loop", loop_name)
     if not home.exists():
         yield Finding("home", False, f"{home} does not exist; party-agent join makes it")
     else:
@@ -48,7 +49,7 @@ def examine(home: Path, coordinator: str | None = None) -> Iterator[Finding]:
         joined = Home(home).find_joined()
         coordinator = coordinator or (joined.url if joined else None)
     if coordinator:
-        yield _tried("coordinator", lambda: asyncio.run(_reach(str(coordinator))))
+        yield _tried("coordinator", lambda: run_loop(_reach(str(coordinator))))
 
 
 def _tried(subject: str, look: Callable[[], str]) -> Finding:

@@ -19,7 +19,6 @@ processor time and 0.1 GB that all share, and saves each later task that encrypt
 start it would delay the first tasks, most of which need none.
 """
 
-import asyncio
 import ctypes
 import gc
 import os
@@ -31,6 +30,7 @@ import struct
 import sys
 from enum import IntEnum
 
+from federation.program.loop import run_loop
 from federation.program.memory import keep_freed_blocks
 
 MESSAGE = struct.Struct("<iii")
@@ -122,7 +122,7 @@ class _Nursery:
             _seed()
             from party_agent.task import work
 
-            asyncio.run(work(socket.socket(fileno=descriptor)))
+            run_loop(work(socket.socket(fileno=descriptor)))
             status = 0
         finally:
             os._exit(status)

@@ -13,6 +13,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from federation.channel.stream import FrameStream
+from federation.program.loop import run_loop
 from federation.spec.orders import RunTask, TableName, TaskBrief
 from federation.spec.party import GUEST
 from federation.tables import Schema, Table
@@ -30,7 +31,7 @@ def rehearse() -> None:
         home = Home(Path(folder))
         rows = Table(Schema("id", ("x",)), pa.table({"id": ["1"], "x": ["1"]}))
         TableStore(home.tables).write(_TABLE.namespace, _TABLE.name, rows)
-        asyncio.run(_play(Start(_order(), "0", {}, home.root, home.tables)))
+        run_loop(_play(Start(_order(), "0", {}, home.root, home.tables)))
 
 
 async def _play(start: Start) -> None:

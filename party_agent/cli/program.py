@@ -3,7 +3,6 @@
 Exit codes: 0 well, 1 failed, 2 wrong usage or settings, 75 another agent runs on this home.
 """
 
-import asyncio
 import json
 import os
 from pathlib import Path
@@ -14,6 +13,7 @@ import typer
 
 from federation.errors import BadRequest, TripactError
 from federation.program.logs import set_up_logs
+from federation.program.loop import run_loop
 from federation.wire.identity import fingerprint
 from party_agent.cli.audit import audit
 from party_agent.cli.options import (
@@ -186,7 +186,7 @@ def _serve(settings: Settings, home: Home, joined: Joined) -> None:
     async def serve() -> None:
         await Daemon(settings, home, joined).run()
 
-    asyncio.run(serve())
+    run_loop(serve())
 
 
 def _joined(home: Home, url: str | None, code: str | None) -> Joined:
@@ -213,7 +213,7 @@ def _joined(home: Home, url: str | None, code: str | None) -> Joined:
 def _join(home: Home, url: str, code: str) -> Joined:
     from party_agent.joining import Code, join
 
-    joined = asyncio.run(join(url, Code.parse(code), home.identity()))
+    joined = run_loop(join(url, Code.parse(code), home.identity()))
     home.keep_joined(joined)
     log.info("joined", url=joined.url, party_id=joined.party_id)
     return joined
