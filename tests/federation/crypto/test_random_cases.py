@@ -31,6 +31,8 @@ BATCH = 50
 WIDE_BATCH = {"paillier": 2000, "ou": 2000, "bfv": 4000}
 PHE_EACH = 100
 """Of so many single cases one is also counted by phe, where there is a Paillier key."""
+PHE_SLOTS = 2000
+"""And so many that lie side by side, in either direction."""
 
 
 class Bench:
@@ -245,30 +247,56 @@ def whole_lines(bench: Bench, count: int) -> Counter[str]:
     return Counter({f"whole_{check.__name__}": count for check in checks})
 
 
+class Phe:
+    """The same key pair as phe has it."""
+
+    def __init__(self, bench: Bench) -> None:
+        public: Any = bench.public
+        assert isinstance(bench.private, PaillierPrivateKey)
+        self._ours, self.public = public, phe.PaillierPublicKey(int(public.n))
+        self._private = phe.PaillierPrivateKey(self.public, *bench.private.primes)
+
+    def read(self, encrypted: Any) -> list[int]:
+        cells = [phe.EncryptedNumber(self.public, int(cell), 0) for cell in encrypted.values]
+        return [self._private.decrypt(cell) for cell in cells]
+
+    def given(self, numbers: Sequence[phe.EncryptedNumber]) -> Encrypted:
+        """Ciphertexts of phe's as they would come to us by wire."""
+        assert all(number.exponent == 0 for number in numbers)
+        cells = [number.ciphertext() for number in numbers]
+        wire = self._ours.encrypt_ints([0] * len(cells)).to_wire()
+        width = self._ours.width
+        return Encrypted.from_wire(
+            wire | {"cells": BigIntVector.from_ints(cells, width)}, self._ours
+        )
+
+
 def against_phe(bench: Bench, count: int) -> None:
     """phe reads our sums and products, and we read phe's."""
-    public: Any = bench.public
-    assert isinstance(bench.private, PaillierPrivateKey)
-    p, q = bench.private.primes
-    their_public = phe.PaillierPublicKey(int(public.n))
-    their_private = phe.PaillierPrivateKey(their_public, p, q)
+    theirs = Phe(bench)
     a, b = (bench.numbers(count, bench.limit >> 42) for _ in range(2))
     c = bench.numbers(count, 1 << 40)
     expected = [x * z + y for x, y, z in zip(a, b, c, strict=True)]
-    hidden: Any = bench.hidden(a) * np.array(c, dtype=np.int64) + bench.hidden(b)
-    read = [
-        their_private.decrypt(phe.EncryptedNumber(their_public, int(cell), 0))
-        for cell in hidden.values
-    ]
-    assert read == expected
-    theirs = [
-        their_public.encrypt(x) * z + their_public.encrypt(y)
-        for x, y, z in zip(a, b, c, strict=True)
-    ]
-    assert all(number.exponent == 0 for number in theirs)
-    cells = BigIntVector.from_ints([number.ciphertext() for number in theirs], public.width)
-    received = Encrypted.from_wire(hidden.to_wire() | {"cells": cells}, public)
+    hidden = bench.hidden(a) * np.array(c, dtype=np.int64) + bench.hidden(b)
+    assert theirs.read(hidden) == expected
+    encrypt = theirs.public.encrypt
+    received = theirs.given([encrypt(x) * z + encrypt(y) for x, y, z in zip(a, b, c, strict=True)])
     assert bench.opened(received) == expected
+
+
+def slots_against_phe(bench: Bench, count: int) -> Counter[str]:
+    """phe reads sums of packed ciphertexts of ours, and we read phe's."""
+    theirs = Phe(bench)
+    one = Slots.for_sums(1, largest=1 << 30, terms=2, precision=0)
+    slots = Slots.for_sums(one.fits_in(bench.public), largest=1 << 30, terms=2, precision=0)
+    rows = -(-count // slots.count)
+    a, b = (bench.line((rows, slots.count), 1 << 30) for _ in range(2))
+    total = slots.encrypt(bench.public, a) + slots.encrypt(bench.public, b)
+    np.testing.assert_array_equal(slots.unpacked(theirs.read(total), rows), a + b)
+    left, right = ([theirs.public.encrypt(m) for m in slots.packed(x)] for x in (a, b))
+    received = theirs.given([x + y for x, y in zip(left, right, strict=True)])
+    np.testing.assert_array_equal(slots.opened(bench.private, received, (rows,)), a + b)
+    return Counter({"slots_read_by_phe": a.size, "slots_of_phe": a.size})
 
 
 Check = Callable[[Bench, int], None]
@@ -318,6 +346,7 @@ def count_cases(scheme: str, single: int, cases: int = 0, seed: int = 0) -> Coun
     if scheme == "paillier":
         against_phe(bench, max(2, single // PHE_EACH))
         seen["against_phe"] += max(2, single // PHE_EACH)
+        seen += slots_against_phe(bench, PHE_SLOTS)
     wide = whole_lines if scheme == "bfv" else side_by_side
     while seen.total() < cases:
         seen += wide(bench, WIDE_BATCH[scheme])
