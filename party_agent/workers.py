@@ -36,8 +36,10 @@ class Worker:
         loop = asyncio.get_running_loop()
         self.pid = 0
         self._doomed = False
+        self._greeted: FrameStream | None = None
         self.stream: asyncio.Future[FrameStream] = loop.create_future()
-        """Open as soon as the process has said that it is there; fails if it never will."""
+        """Open once the process has said that it is there and its id is known; fails if it never
+        will be."""
         self.ended: asyncio.Future[str] = loop.create_future()
         """How the process ended: a signal's name, or its exit status."""
 
@@ -46,6 +48,27 @@ class Worker:
         self.pid = pid
         if self._doomed:
             self.kill()
+        self._open()
+
+    def greet(self, stream: FrameStream) -> None:
+        """The process has said that it is there; that may be heard before its id."""
+        self._greeted = stream
+        if self.stream.done():
+            stream.abort()  # it was given up meanwhile
+        self._open()
+
+    def give_up(self, error: TripactError) -> None:
+        """It never will be there, or has ended."""
+        if self.stream.done():
+            return
+        self.stream.set_exception(error)
+        self.stream.exception()  # Marked as looked at: it may have been a spare.
+        if self._greeted is not None:
+            self._greeted.abort()
+
+    def _open(self) -> None:
+        if self.pid and self._greeted is not None and not self.stream.done():
+            self.stream.set_result(self._greeted)
 
     def kill(self) -> None:
         """End the process and all it started, at once; also one that is only being made."""
@@ -179,15 +202,12 @@ class Workers:
             self._give_up(worker, error)
             await stream.close()
             return
-        if not worker.stream.done():
-            worker.stream.set_result(stream)
+        worker.greet(stream)
 
     def _give_up(self, worker: Worker, error: TripactError) -> None:
         if worker in self._spares:
             self._spares.remove(worker)
-        if not worker.stream.done():
-            worker.stream.set_exception(error)
-            worker.stream.exception()  # Marked as looked at: it may have been a spare.
+        worker.give_up(error)
 
     def _hear(self) -> None:
         """Take what the nursery tells."""

@@ -1,16 +1,18 @@
 """Task processes as the agent sees them."""
 
 import asyncio
+import socket
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from federation.channel.stream import FrameStream
 from federation.crypto import kernels
-from federation.errors import Unavailable
+from federation.errors import LinkClosed, Unavailable
 from federation.program.background import Background
-from party_agent.workers import NURSERY, Workers
+from party_agent.workers import NURSERY, Worker, Workers
 
 pytestmark = pytest.mark.together
 
@@ -20,6 +22,28 @@ async def background() -> AsyncIterator[Background]:
     made = Background()
     yield made
     await made.stop()
+
+
+async def test_a_process_that_speaks_before_its_id_is_known_is_handed_out_with_it() -> None:
+    mine, theirs = socket.socketpair()
+    worker, stream = Worker(), await FrameStream.over(mine)
+    worker.greet(stream)
+    assert not worker.stream.done()
+    worker.made(7)
+    assert (worker.pid, worker.stream.result()) == (7, stream)
+    await stream.close()
+    theirs.close()
+
+
+async def test_a_process_that_spoke_and_is_lost_before_its_id_is_known_is_hung_up() -> None:
+    mine, theirs = socket.socketpair()
+    worker, stream = Worker(), await FrameStream.over(mine)
+    worker.greet(stream)
+    worker.give_up(LinkClosed())
+    with pytest.raises(LinkClosed):
+        worker.stream.result()
+    assert theirs.recv(1) == b""
+    theirs.close()
 
 
 async def test_spares_wait_and_are_replaced_and_none_outlives_the_agent(
