@@ -1,7 +1,8 @@
 """Random multisets of ids by every method, against Python's sets.
 
-The suite takes a seeded slice; `python tests/federation/protocols/test_psi_multisets.py 10000`
-takes as many as it is told, in turns over the methods.
+Ten thousand go through each method in a few runs, the ids of each with a number of their own behind
+them; some dozens in a run each. `python tests/federation/protocols/test_psi_multisets.py 10000`
+takes as many runs as it is told, in turns over the methods.
 """
 
 import asyncio
@@ -9,6 +10,7 @@ import random
 import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from functools import cache
 from typing import Any
 
 import pytest
@@ -23,6 +25,7 @@ from federation.protocols.psi import (
     RAW_MESSAGES,
     RSA_MESSAGES,
     EcdhOptions,
+    Ids,
     RawOptions,
     RsaOptions,
     count_as_guest,
@@ -57,6 +60,13 @@ STRANGE = (
     "00",
     "0.0",
 )
+MANY = 10_000
+FEW = {"oprf": 6, "rsa": 4}
+"""Runs of a method whose runs take long."""
+
+TOGETHER = {"rsa": 200}
+"""Multisets in runs of many, where a signature for each id takes long."""
+
 Run = Callable[[Channel, Sequence[str]], Awaitable[Any]]
 
 
@@ -113,6 +123,24 @@ def multisets(draw: random.Random) -> list[list[str]]:
     return made
 
 
+@cache
+def small_multisets(count: int) -> list[list[list[str]]]:
+    """So many, each the ids of three parties, with blank ones and repeated ones among them."""
+    draw = random.Random(SEED)
+    pool = [text * repeat for text in STRANGE for repeat in (1, 2, 3)] + list(BLANKS)
+    pool += [str(number) for number in range(20)] + ["x" * length for length in range(1, 300, 30)]
+    pool += ["".join(chr(draw.randint(33, 0x2FFF)) for _ in range(8)) for _ in range(60)]
+    made = []
+    for _ in range(count):
+        near = draw.sample(pool, 6)
+        made.append([draw.choices(near, k=draw.choice((0, 1, 3, 8))) for _ in range(3)])
+    return made
+
+
+def clean(ids: Sequence[str]) -> list[str]:
+    return [text for text in dict.fromkeys(ids) if text.strip()]
+
+
 def refusals(sets: list[list[str]]) -> tuple[type[Exception], ...]:
     """What is wrong with some party's ids."""
     blank = any(not text.strip() for ids in sets for text in ids)
@@ -142,8 +170,31 @@ def check(method: str, sets: list[list[str]]) -> None:
 @pytest.mark.parametrize("method", METHODS)
 def test_random_multisets_give_what_sets_give_or_are_refused(method: str) -> None:
     draw = random.Random(f"{SEED} {method}")
-    for _ in range(4 if method in {"oprf", "rsa"} else 25):
+    for _ in range(FEW.get(method, 60)):
         check(method, multisets(draw))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_thousands_of_random_multisets_in_few_runs_give_what_sets_give(method: str) -> None:
+    made = small_multisets(MANY)[: TOGETHER.get(method, MANY)]
+    for turn in range(4):
+        parties: list[list[str]] = [[], [], []][: 2 + turn % 2]
+        for number, sets in list(enumerate(made))[turn::4]:
+            for ids, texts in zip(parties, sets, strict=False):
+                ids += [f"{text}#{number}" for text in clean(texts)]
+        check(method, parties)
+
+
+def test_ids_of_ten_thousand_multisets_are_refused_where_a_set_would_lose_some() -> None:
+    refused = 0
+    for ids, _, _ in small_multisets(MANY):
+        if wrong := refusals([ids]):
+            refused += 1
+            with pytest.raises(wrong):
+                Ids(ids).check()
+        else:
+            Ids(ids).check()
+    assert MANY // 4 < refused < MANY
 
 
 def main() -> None:
