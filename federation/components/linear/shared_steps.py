@@ -41,6 +41,8 @@ FINE_BITS = 60
 """Bits after the point of gradients in shares."""
 
 _FACTOR_BITS = 60
+_MEAN_BITS = 40
+"""Of 1 / n: sums over rows are long already, and truncation fails the likelier the longer."""
 
 
 class Space(Protocol):
@@ -165,7 +167,7 @@ class Cut:
         """A share of all of it, made by each party alone."""
         p, first = self.side.p, self.side.duo.first
         total = self.of(Weights(slopes.own, slopes.theirs))
-        more = _FACTOR_BITS + slopes.size.bit_length()
+        more = _MEAN_BITS + slopes.size.bit_length()
         mean = total * round(math.ldexp(1.0 / slopes.size, more)) % MODULUS
         found = truncated(mean, slopes.bits + more - FINE_BITS, first=first)
         if p.penalty == "L2" and p.alpha:
