@@ -1,10 +1,13 @@
 """How a host learns the course that the guest lets a vertical run go."""
 
 from federation.channel import Channel
+from federation.components.common.unfit import UnfitLetter
 from federation.components.linear.letters import Course
 from federation.components.linear.params import LinearModelParams
 from federation.components.linear.rows import Rows
+from federation.crypto.inner_products import slot_bits
 from federation.errors import DataProblem
+from federation.spec.party import HOST
 
 
 async def receive_course(ch: Channel, stage: str) -> Course:
@@ -29,6 +32,7 @@ async def received_course(
 
     Raises:
         DataProblem: this host has none, or its parameters or inputs do not fit the guest's.
+        UnfitLetter: slots are too narrow to hide what lies beside inner products.
     """
     if not rows.width and not searching:
         raise DataProblem("this host's table has no feature; leave the host out of the job")
@@ -40,6 +44,11 @@ async def received_course(
         raise DataProblem(
             "guest and host do not have the same stepwise_param; set it for all parties"
         )
+    packed = course.packed
+    if packed is not None:
+        needed = slot_bits(rows.count, packed.terms, packed.precision)
+        if packed.terms <= len(ch.parties[HOST]) or packed.bits < needed:
+            raise UnfitLetter("course", ch.guest.party)
     return course
 
 

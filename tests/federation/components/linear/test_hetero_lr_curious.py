@@ -10,10 +10,10 @@ from federation.channel import Channel
 from federation.components.common.unfit import UnfitLetter
 from federation.components.linear.hetero_linr import hetero_linr
 from federation.components.linear.hetero_lr import hetero_lr
-from federation.components.linear.letters import Course, Forward, HostBatch
+from federation.components.linear.letters import Course, Forward, HostBatch, Packed
 from federation.components.linear.parts import lines_of
 from federation.crypto import generate_keypair
-from federation.crypto.inner_products import InnerSlots
+from federation.crypto.inner_products import InnerSlots, slot_bits
 
 TO_HOST = {"course", "ids", "public_key", "batch", "residual", "step", "converged"}
 TO_ARBITER = {"course", "gradient", "loss"}
@@ -126,25 +126,27 @@ async def test_a_host_that_sends_too_few_scores_is_refused(play: Any, bench: Any
         await play(hetero_lr, bench.quiet, ports, {bench.hosts[0]: lazy})
 
 
+COURSE = Course(
+    stage="fit",
+    starts=[0],
+    epochs=1,
+    batches=1,
+    drawn=False,
+    loss=True,
+    rule="diff",
+    follows=[],
+    stages=["train"],
+    stops_early=False,
+)
+
+
 @pytest.mark.parametrize("rows", [[0, 1, 99], [1, 1, 2], [-1, 0, 1]])
 async def test_a_host_refuses_rows_it_does_not_have(play: Any, bench: Any, rows: list[int]) -> None:
     async def greedy(ch: Channel) -> None:
-        course = Course(
-            stage="fit",
-            starts=[0],
-            epochs=1,
-            batches=1,
-            drawn=False,
-            loss=True,
-            rule="diff",
-            follows=[],
-            stages=["train"],
-            stops_early=False,
-        )
         split = bench.drawn(34, [2, 3])
         ids = sorted(split.ids())
         for peer in (ch.arbiter, *ch.hosts):
-            await peer.send("course", course)
+            await peer.send("course", COURSE)
         await ch.scope("train").hosts.send("ids", _digest(ids))
         batch = HostBatch(rows=np.array(rows), size=3)
         await ch.scope("batches", 0).hosts.send("batch", batch)
@@ -153,6 +155,22 @@ async def test_a_host_refuses_rows_it_does_not_have(play: Any, bench: Any, rows:
     with pytest.raises(UnfitLetter, match="guest:9999 sent batch"):
         ports = bench.drawn(34, [2, 3]).ports()
         await play(hetero_lr, bench.quiet, ports, {bench.guest: greedy})
+
+
+@pytest.mark.parametrize("away", [{"bits": 112}, {"terms": 1}, {"precision": 50}])
+async def test_a_host_refuses_slots_that_would_not_hide_its_sums(
+    play: Any, bench: Any, away: dict[str, int]
+) -> None:
+    async def careless(ch: Channel) -> None:
+        enough = {"bits": slot_bits(34, 2, 23), "terms": 2, "precision": 23}
+        course = COURSE.model_copy(update={"packed": Packed(**(enough | away))})
+        for peer in (ch.arbiter, *ch.hosts):
+            await peer.send("course", course)
+        await ch.hosts.gather("forward")
+
+    with pytest.raises(UnfitLetter, match="guest:9999 sent course"):
+        ports = bench.drawn(34, [2, 3]).ports()
+        await play(hetero_lr, bench.quiet, ports, {bench.guest: careless})
 
 
 def _digest(ids: list[str]) -> bytes:
