@@ -87,14 +87,15 @@ def digits_of(exponents: NDArray[Any], bits: int, window: int) -> NDArray[np.uin
         Shape (n, ceil(bits / window)).
     """
     places = -(-bits // window)
-    octets = octets_of(exponents, -(-bits // 8))
-    flags = np.zeros((len(exponents), places * window), dtype=np.uint8)
-    flags[:, :bits] = np.unpackbits(octets, axis=1, bitorder="little")[:, :bits]
-    weights = (1 << np.arange(window)).astype(np.uint8)
-    digits: NDArray[np.uint8] = (flags.reshape(-1, places, window) * weights).sum(
-        axis=2, dtype=np.uint8
-    )
-    return digits
+    octets, groups = octets_of(exponents, -(-bits // 8)), -(-places // 8)
+    # Eight digits fill `window` bytes, which fit into a word.
+    padded = np.zeros((len(octets), groups * window), dtype=np.uint8)
+    padded[:, : octets.shape[1]] = octets
+    words = np.zeros((len(octets), groups, 8), dtype=np.uint8)
+    words[:, :, :window] = padded.reshape(len(octets), groups, window)
+    shifts = np.arange(0, 8 * window, window, dtype=np.uint64)
+    digits = (words.view("<u8") >> shifts).astype(np.uint8) & np.uint8((1 << window) - 1)
+    return digits.reshape(len(octets), 8 * groups)[:, :places]
 
 
 def nibbles_of(exponents: NDArray[Any], bits: int | None = None) -> NDArray[np.uint64]:

@@ -38,3 +38,25 @@ def test_only_numbers_between_zero_and_the_modulus_are_within(modulus: int) -> N
     blob = b"".join(value.to_bytes(width, "little") for value in values)
     outside = [not 0 < value < modulus for value in values]
     assert limbs.beyond(blob, width, modulus).tolist() == outside
+
+
+@pytest.mark.parametrize("bits", [0, 1, 7, 56, 57, 64, 683, 1494])
+@pytest.mark.parametrize("window", [4, 6, 7, 8])
+def test_digits_of_any_window_make_up_the_number(bits: int, window: int) -> None:
+    values = [0, (1 << bits) - 1, *(((1 << bits) - 1) * k // 11 for k in range(12))]
+    array = np.array(values, dtype=object if bits > 62 else np.int64)
+    digits = limbs.digits_of(array, bits, window)
+    assert digits.shape == (len(values), -(-bits // window))
+    for value, row in zip(values, digits.tolist(), strict=True):
+        assert sum(digit << window * place for place, digit in enumerate(row)) == value
+        assert all(digit < 1 << window for digit in row)
+
+
+@pytest.mark.parametrize("bits", [1, 4, 9, 64, 131])
+def test_nibbles_make_up_the_number_in_as_many_places_as_asked(bits: int) -> None:
+    values = [0, (1 << bits) - 1]
+    array = np.array(values, dtype=object)
+    for row, value in zip(limbs.nibbles_of(array, bits + 9).tolist(), values, strict=True):
+        assert len(row) == -(-(bits + 9) // 4)
+        assert sum(digit << 4 * place for place, digit in enumerate(row)) == value
+    assert limbs.nibbles_of(array).shape == (2, -(-bits // 4))
