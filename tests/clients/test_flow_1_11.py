@@ -92,7 +92,8 @@ def test_queue_clean_leaves_no_job_waiting(flow: Flow) -> None:
 
 
 def test_providers_and_components_are_listed(flow: Flow) -> None:
-    ((_, versions),) = flow.done("provider", "list")["data"].items()
+    ((name, versions),) = flow.done("provider", "list")["data"].items()
+    assert flow.done("provider", "list", "-n", name)["data"] == versions
     ((_, provider),) = versions.items()
     assert "heterolr" in provider["components"]
     components = flow.done("provider", "list-components")["data"]

@@ -19,7 +19,7 @@ def test_flow_asks_nobody_before_it_was_told_where_the_server_is(
     running: Standalone, tmp_path: Path
 ) -> None:
     flow = Flow(boxed(FATE_CLIENT_1_11, tmp_path))
-    assert "has not been initialized yet" in flow.refused("job", "query")
+    assert 'Did you run "flow init"?' in flow.box.run("flow", "job", "query")
     flow.done("init", "--ip", "127.0.0.1", "--port", running.port)
     assert "data" in flow.done("job", "query")
 
