@@ -19,8 +19,9 @@ N_1024 = (1 << 1024) - 105
 
 
 @pytest.fixture(autouse=True)
-def nobody_asks_for_a_path(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_gpu_and_nobody_asks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(choice.SWITCH, raising=False)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
 
 
 def test_the_status_says_why() -> None:
