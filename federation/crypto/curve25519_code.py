@@ -231,8 +231,8 @@ class _Module:
             def sample(number: Value) -> None:
                 at = body.ir.mul(number, word(self.limbs))
                 pick = body.word(picks, body.ir.add(body.ir.mul(index, word(SAMPLES)), number))
-                picked = field.load(table, body.ir.mul(pick, word(self.limbs)))
-                field.store(field.mul(field.load(to, at), picked), to, at)
+                picked = body.at(table, body.ir.mul(pick, word(self.limbs)))
+                body.call("product", body.at(to, at), body.at(to, at), picked)
 
             body.times(SAMPLES, sample)
 
@@ -325,7 +325,7 @@ def _step(field: Field, u: Number, numbers: list[Number], doubled: list[Number])
     t = field.times(e, 121665, aa)
     x2 = field.columns(aa, bb, lifted=True)
     z2 = field.columns(e, t)
-    minus = field.square(minus)
+    minus = field.settled(field.square_columns(minus))
     x3 = field.square_columns(plus, lifted=True)
     z3 = field.columns(u, minus)
     return [field.add(x2, z2), field.less(x2, z2), field.add(x3, z3), field.less(x3, z3)]

@@ -39,8 +39,15 @@ class Field:
     beside = 4
 
     def __init__(self, body: Body, *, inside: bool = False) -> None:
-        """Work in a function under construction; `inside` is for kinds that call functions."""
+        """Work in a function under construction, before its first loop.
+
+        Args:
+            inside: whether it is one of those that the others call for products: written out
+                everywhere they would take long to compile, and registers that there are not.
+        """
         self.body, self.ir = body, body.ir
+        self._inside = inside
+        self._rooms = [body.buffer(self.limbs) for _ in range(0 if inside else 3)]
 
     def read(self, pointer: Value, first: Value | int = 0) -> Number:
         """A number that was put there by `limbs_of`."""
@@ -86,10 +93,10 @@ class Field:
         return self.carried([self.ir.sub(x, y) for x, y in zip(a, b, strict=True)])
 
     def mul(self, a: Number, b: Number) -> Number:
-        return self.settled(self.columns(a, b))
+        return self.settled(self.columns(a, b)) if self._inside else self._called("product", a, b)
 
     def square(self, a: Number) -> Number:
-        return self.settled(self.square_columns(a))
+        return self.settled(self.square_columns(a)) if self._inside else self._called("squares", a)
 
     def columns(self, a: Number, b: Number, *, lifted: bool = False) -> Number:
         """A product not yet carried; `lifted` by a multiple of p, to take another from it."""
@@ -126,6 +133,14 @@ class Field:
         wrapped = [self.ir.mul(over[-1], splat(19)), *over[:-1]]
         low = [self.body.low(more, limb, factor) for more, limb in zip(plus, a, strict=True)]
         return self.carried([self.ir.add(x, y) for x, y in zip(low, wrapped, strict=True)])
+
+    def _called(self, name: str, a: Number, b: Number | None = None) -> Number:
+        one, other, result = self._rooms
+        self.store(a, one)
+        if b is not None:
+            self.store(b, other)
+        self.body.call(name, result, one, word(1) if b is None else other)
+        return self.load(result)
 
     def _first(self, lifted: bool, doublings: int) -> Number:
         """Columns to begin with, before they are doubled so many times."""

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from federation.crypto.curve25519_field import BITS, Field, Number
 from federation.crypto.curve25519_field import LIMBS as PACKED
-from federation.crypto.kernels.assembly import Body, Value, splat, word
+from federation.crypto.kernels.assembly import Value, splat, word
 
 _LIMBS = 10
 _WIDE, _NARROW = 26, 25
@@ -27,17 +27,6 @@ class Field26(Field):
 
     limbs = _LIMBS
     beside = 1
-
-    def __init__(self, body: Body, *, inside: bool = False) -> None:
-        """Work in a function under construction, before its first loop.
-
-        Args:
-            inside: whether it is one of those that the others call for products: a function with
-                several products in it would have no registers for them.
-        """
-        super().__init__(body, inside=inside)
-        self._inside = inside
-        self._rooms = [body.buffer(_LIMBS) for _ in range(0 if inside else 3)]
 
     def read(self, pointer: Value, first: Value | int = 0) -> Number:
         start = word(first) if isinstance(first, int) else first
@@ -82,13 +71,13 @@ class Field26(Field):
 
     def columns(self, a: Number, b: Number, *, lifted: bool = False) -> Number:
         if not self._inside:
-            return self._called("product", a, b)
+            return self.mul(a, b)
         terms = [(i, j, 1 + (i & j & 1)) for i in range(_LIMBS) for j in range(_LIMBS)]
         return self._summed(a, b, terms)
 
     def square_columns(self, a: Number, *, lifted: bool = False) -> Number:
         if not self._inside:
-            return self._called("squares", a, None)
+            return self.square(a)
         pairs = [(i, j) for i in range(_LIMBS) for j in range(i, _LIMBS)]
         terms = [(i, j, (1 + (i != j)) * (1 + (i & j & 1))) for i, j in pairs]
         return self._summed(a, a, terms)
@@ -96,14 +85,6 @@ class Field26(Field):
     def times(self, a: Number, small: int, plus: Number) -> Number:
         columns = [self._product(limb, splat(small)) for limb in a]
         return self.carried(self.carried(self.add(columns, plus)))
-
-    def _called(self, name: str, a: Number, b: Number | None) -> Number:
-        one, other, result = self._rooms
-        self.store(a, one)
-        if b is not None:
-            self.store(b, other)
-        self.body.call(name, result, one, word(1) if b is None else other)
-        return self.load(result)
 
     def _summed(self, a: Number, b: Number, terms: Sequence[tuple[int, int, int]]) -> Number:
         """The sum of a_i b_j times a factor of 1, 2 or 4, for each term."""
