@@ -132,7 +132,7 @@ class Forward(Payload):
     """A host's part of the scores of a batch.
 
     Attributes:
-        share: shape (r,).
+        share: a line of r numbers, one or several a ciphertext.
         loss: what the guest lacks for the loss: shape (1,), its mean and the host's penalty
             together; or shape (r + 1,), one a row and the penalty last, where rows are covered.
     """
@@ -168,7 +168,7 @@ LINEAR_MESSAGES = (
     Message("public_key", (ARBITER, GUEST), PublicKey, "what all ciphertexts are made with"),
     Message("public_key", (ARBITER, HOST), PublicKey, "what all ciphertexts are made with"),
     Message("forward", (HOST, GUEST), Forward, "the host's part of each score, encrypted"),
-    Message("residual", (GUEST, HOST), Encrypted, "[d], one a row, encrypted"),
+    Message("residual", (GUEST, HOST), Encrypted, "[d] of each row, encrypted"),
     Message("gradient", (GUEST, ARBITER), Encrypted, "[X^T d / n], one a column and intercept"),
     Message("gradient", (HOST, ARBITER), Encrypted, "[X^T d / n], one a column"),
     Message(
