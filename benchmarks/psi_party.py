@@ -3,7 +3,8 @@
 Both parties run the protocol over one socket, with letters sealed as in a job; there is no
 coordinator in between. Reads nothing from stdin but its end, which is when it may leave. Prints one
 line of JSON: seconds and CPU seconds from opening the file to the result written, the number of
-common ids, bytes that left, and the most memory held.
+common ids, bytes that left, and the most memory held. Libraries are loaded before that, as the
+peers' are.
 """
 
 import asyncio
@@ -15,6 +16,7 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.csv as pacsv
 
 from federation.channel import Channel, PeerKeys, Seat, open_channel
@@ -63,6 +65,7 @@ async def intersected(method: str, role: str, end: socket.socket, secret: bytes,
     keys = {peer: PeerKeys(_key(secret, me, peer), _key(secret, peer, me))}
     link = _CountingLink(await FrameStream.over(end))
     channel = open_channel(link, seat, keys, MESSAGES[method])
+    pa.scalar("")  # At its first conversion Arrow loads pandas, where that is installed.
     started, used = time.perf_counter(), time.process_time()
     options = pacsv.ConvertOptions(column_types={"id": "string"})
     table = pacsv.read_csv(at / f"{role}.csv", convert_options=options)
