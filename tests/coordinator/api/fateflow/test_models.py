@@ -65,6 +65,21 @@ def test_weights_of_evidence_are_taken_out_of_a_guests_binning_alone(
         assert why in said["retmsg"]
 
 
+def test_a_loaded_model_is_no_job_unless_it_is_asked_for(
+    live: Any, deployed: dict[str, str]
+) -> None:
+    version = {"model_version": deployed["model_version"]}
+    loaded = live.client.call("model/load", {"job_id": deployed["model_version"]})
+    job = {"job_id": loaded["jobId"]}
+    assert live.client.ask("job/query", version) == []
+    assert job["job_id"] not in str(live.client.ask("job/list/job", {"limit": 0}))
+    assert job["job_id"] not in str(live.client.ask("job/list/task", {"limit": 0}))
+    for asked in (job, {**version, "kind": "serve"}):
+        rows = live.client.ask("job/query", asked)
+        assert {row["f_job_id"] for row in rows} == {job["job_id"]}
+    live.client.stop(job["job_id"])
+
+
 def test_a_deployed_model_predicts(live: Any, deployed: Any, lr_conf: Any) -> None:
     conf = copy.deepcopy(lr_conf)
     conf["job_parameters"]["common"] = {"job_type": "predict", **deployed}
