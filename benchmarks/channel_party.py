@@ -6,6 +6,7 @@ said that it has them all, and the median seconds there and back of a small mess
 """
 
 import json
+import os
 import socket
 import statistics
 import sys
@@ -110,8 +111,10 @@ async def lettered(
 
 
 def main() -> None:
-    """Arguments: raw or letters, sender or receiver, file descriptor, secret in hex, blocks."""
+    """Arguments: raw or letters, sender or receiver, descriptor, secret in hex, blocks, a core."""
     way, role, descriptor, secret, count = sys.argv[1:6]
+    if core := sys.argv[6:]:
+        os.sched_setaffinity(0, {int(core[0])})
     keep_freed_blocks()  # as every process of a task does
     end, blocks = socket.socket(fileno=int(descriptor)), int(count)
     end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
