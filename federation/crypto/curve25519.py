@@ -22,6 +22,7 @@ Source: Bernstein 2006; RFC 7748; RFC 9380.
 
 import os
 import secrets
+import threading
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -54,6 +55,7 @@ _WORTH_COMPILING = 2048
 """Points for which it is worth being made."""
 
 _COMPILED: set[bool] = set()
+_MAKING = threading.Lock()
 
 _SMALL_ORDER = (
     0,
@@ -183,11 +185,18 @@ def _kernel(count: int) -> "Kernel | None":
     return _tested_kernel(ifma=ifma)
 
 
-@cache
 def _tested_kernel(*, ifma: bool) -> "Kernel | None":
+    """The machine code, made once, for all threads that ask for it."""
+    with _MAKING:
+        fast = _made(ifma=ifma)
+        _COMPILED.add(ifma)
+        return fast
+
+
+@cache
+def _made(*, ifma: bool) -> "Kernel | None":
     from federation.crypto.curve25519_kernel import kernel
 
-    _COMPILED.add(ifma)
     try:
         fast = kernel(ifma=ifma)
     except (RuntimeError, OSError):

@@ -8,6 +8,7 @@ Source: FIPS 180-4, sections 4.1.3 and 6.4.2.
 """
 
 import ctypes
+import threading
 from functools import cache
 from math import isqrt
 
@@ -153,7 +154,15 @@ class Sha512:
         spread(groups, _PRODUCTS, work)
 
 
-@cache
+_COMPILING = threading.Lock()
+
+
 def sha512() -> Sha512:
-    """The function, compiled on first use."""
+    """The function, compiled on first use, once for all threads."""
+    with _COMPILING:
+        return _compiled()
+
+
+@cache
+def _compiled() -> Sha512:
     return Sha512()

@@ -1,5 +1,8 @@
 """Machine code for Curve25519: the published results, libsodium's results, the same refusals."""
 
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+
 import numpy as np
 import pytest
 
@@ -113,6 +116,20 @@ def test_machine_code_is_not_made_for_a_few_points(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(curve25519, "_COMPILED", set())
     assert curve25519._kernel(999) is None
     assert (curve25519._kernel(1000) is not None) is has("avx2")
+
+
+def test_threads_that_need_machine_code_at_once_share_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    if not has("avx2"):
+        return
+    from federation.crypto import curve25519_kernel
+
+    fresh = cache(curve25519_kernel.kernel.__wrapped__)
+    monkeypatch.setattr(curve25519_kernel, "kernel", fresh)
+    monkeypatch.setattr(curve25519, "_made", cache(curve25519._made.__wrapped__))
+    with ThreadPoolExecutor(4) as pool:
+        asked = [pool.submit(curve25519._kernel, 2048) for _ in range(4)]
+    assert len({id(future.result()) for future in asked}) == 1
+    assert asked[0].result() is not None
 
 
 @pytest.mark.parametrize(
