@@ -19,6 +19,7 @@ from federation.spec.documents import parse_json
 
 MOST_JSON_BYTES = 16 * 1024 * 1024
 MOST_FIELD_BYTES = 1024 * 1024
+"""Of all text fields of a form together: they are held, even before it is known who sends them."""
 MOST_FIELDS = 100
 MOST_NUMBER = 2**53 - 1
 """The largest whole number that every reader of JSON understands the same (RFC 8259, section 6)."""
@@ -228,6 +229,7 @@ async def _open_form(request: web.Request) -> _Form:
     if _FORM in request:
         return request[_FORM]
     fields: dict[str, str] = {}
+    left = MOST_FIELD_BYTES
     try:
         reader = await request.multipart()
         while (part := await reader.next()) is not None:
@@ -237,7 +239,9 @@ async def _open_form(request: web.Request) -> _Form:
                 break
             if len(fields) == MOST_FIELDS:
                 raise BadRequest(f"the form has more than {MOST_FIELDS} fields")
-            fields[part.name or ""] = (await _field(part)).decode(errors="replace")
+            content = await _field(part, left)
+            left -= len(content)
+            fields[part.name or ""] = content.decode(errors="replace")
     except BROKEN_FORM as error:
         raise BadRequest(f"the multipart body is broken: {error}") from error
     form = request[_FORM] = _Form(fields, part)
@@ -255,12 +259,12 @@ async def _read_at_most(request: web.Request, limit: int) -> bytes:
     return bytes(content)
 
 
-async def _field(part: BodyPartReader) -> bytes:
+async def _field(part: BodyPartReader, limit: int) -> bytes:
     content = bytearray()
     while block := await part.read_chunk(BLOCK_BYTES):
         content += block
-        if len(content) > MOST_FIELD_BYTES:
-            raise BadRequest(f"the form field {part.name} is too long")
+        if len(content) > limit:
+            raise BadRequest(f"the form is too long up to its field {part.name}")
     return bytes(content)
 
 

@@ -9,7 +9,7 @@ from aiohttp.test_utils import TestClient
 
 from federation.errors import TripactError
 from federation.fateflow.envelope import says_no
-from federation.fateflow.reading import MOST_FIELDS, read_upload
+from federation.fateflow.reading import MOST_FIELD_BYTES, MOST_FIELDS, read_upload
 from federation.fateflow.signing import Signatures, stamp_of
 from federation.fateflow.stamp import HEADERS, Stamp, signature_of
 
@@ -95,8 +95,16 @@ async def test_a_form_signed_for_another_path_is_refused(door: Client) -> None:
     assert (await post(door, FIELDS, FIELDS, "/v1/model/export"))["retcode"] == 109
 
 
-async def test_a_form_of_too_many_fields_is_not_read_to_its_end(door: Client) -> None:
-    many = {str(number): "" for number in range(MOST_FIELDS + 1)}
+@pytest.mark.parametrize(
+    "many",
+    [
+        {str(number): "" for number in range(MOST_FIELDS + 1)},
+        {str(number): "x" * (MOST_FIELD_BYTES // 3) for number in range(4)},
+    ],
+)
+async def test_a_form_of_too_much_text_is_not_read_to_its_end(
+    door: Client, many: dict[str, str]
+) -> None:
     said = await post(door, many, many, "/v1/model/import")
-    assert "fields" in said["retmsg"]
+    assert "the form" in said["retmsg"]
     assert said["retcode"] == 101
