@@ -72,8 +72,7 @@ class Peer:
             Unavailable: the channel has failed.
         """
         desk = self._desk
-        data = desk.written(tag, value, self.party)
-        await self._post(tag, value, data)
+        await self._post(tag, value, desk.written(tag, value, self.party))
 
     async def receive(self, tag: str) -> Any:
         """The oldest unread letter of this tag in this scope; waits for it.

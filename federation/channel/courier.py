@@ -60,7 +60,7 @@ class _Peer:
         self.news = asyncio.Event()
         self.left = False
         self.next_out = 0
-        self.entries: dict[int, Entry] = {}
+        self.never_left = 0
         self.ack_due = self.ask_due = self.resend_due = False
         self.granted = 0
         self.unacknowledged = 0
@@ -163,14 +163,13 @@ class Courier:
         peer, most = self._peers[receiver], self._bounds.part_bytes
         parts, kept = max(1, -(-len(data) // most)), 0
         async with peer.turn:
-            frames = seal_letter(peer.sealing, scope, tag, data, most, spares=peer.outbox.spares)
+            spares, beside = peer.outbox.spares, {LEDGER: list(entry)}
+            frames = seal_letter(peer.sealing, scope, tag, data, most, spares=spares, beside=beside)
             try:
                 while kept < parts:
                     await self._room(peer, min(len(data), most), tag)
                     if peer.left:
                         return
-                    if not kept:
-                        peer.entries[peer.sealing.sequence] = entry
                     peer.outbox.keep(next(frames))
                     kept += 1
                     await self._transmit(peer)
@@ -308,10 +307,11 @@ class Courier:
             self._work.set()
 
     def _peer_of(self, frame: Frame) -> _Peer:
-        claimed = str(frame.header.get("from"))[:128]
-        if claimed not in self._by_name:
-            raise ForgedSender(claimed)
-        return self._by_name[claimed]
+        claimed = frame.header.get("from")
+        peer = self._by_name.get(claimed) if isinstance(claimed, str) else None
+        if peer is None:
+            raise ForgedSender(str(claimed)[:128])
+        return peer
 
     def _accept_part(self, peer: _Peer, frame: Frame) -> None:
         peer.unacknowledged += len(frame.body) + PART_OVERHEAD
@@ -378,9 +378,11 @@ class Courier:
         """
         peer.next_out = max(peer.next_out, peer.outbox.acknowledged)
         while (frame := peer.outbox.get(peer.next_out)) is not None:
-            entry = peer.entries.pop(peer.next_out, None)
+            if peer.next_out < peer.never_left:
+                frame = _without_entry(frame)
             peer.next_out += 1
-            await self._link.send(frame if entry is None else _with_entry(frame, entry))
+            peer.never_left = max(peer.never_left, peer.next_out)
+            await self._link.send(frame)
             peer.next_out = max(peer.next_out, peer.outbox.acknowledged)
 
     def _ask(self, peer: _Peer) -> None:
@@ -414,5 +416,7 @@ class Courier:
             raise self._failure
 
 
-def _with_entry(frame: Frame, entry: Entry) -> Frame:
-    return Frame(frame.kind, {**frame.header, LEDGER: list(entry)}, frame.body)
+def _without_entry(frame: Frame) -> Frame:
+    """A part as it leaves again: the ledger has its letter already."""
+    header = {name: said for name, said in frame.header.items() if name != LEDGER}
+    return Frame(frame.kind, header, frame.body)

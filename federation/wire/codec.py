@@ -62,6 +62,15 @@ def encode(value: object, limits: Limits = DEFAULT_LIMITS) -> bytes:
     return writer.finish()
 
 
+def encode_own(value: dict[str, Any], limits: Limits = DEFAULT_LIMITS) -> bytes:
+    """As `encode`, for what this package's callers wrote themselves, as headers of frames.
+
+    A small one is packed without a look at every type in it: whoever reads it looks at all.
+    """
+    data = _packed(value)
+    return data if 0 < len(data) <= limits.small_bytes else encode(value, limits)
+
+
 def decode(data: Bytes, limits: Limits = DEFAULT_LIMITS) -> Any:
     """The value of a whole message.
 
@@ -100,7 +109,7 @@ def _packed(value: object) -> bytes:
     """A small value as bytes; none if something is wrong with it, as the writer will say."""
     try:
         data: bytes = _own.packer.pack(value)
-    except (ValueError, OverflowError):
+    except (ValueError, TypeError, OverflowError):
         return b""
     if len(data) > SMALL_BYTES:
         _own.packer = _small_packer()  # its room has grown by as much

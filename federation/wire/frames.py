@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from federation.errors import MalformedMessage
-from federation.wire.codec import Bytes, Limits, decode, encode
+from federation.wire.codec import Bytes, Limits, decode, encode_own
 
 VERSION = 1
 MAX_FRAME_BYTES = 16 << 20
@@ -67,7 +67,7 @@ def pack(frame: Frame) -> list[Bytes]:
     Raises:
         TypeError, ValueError: the header can not be encoded.
     """
-    header = encode(frame.header, HEADER_LIMITS)
+    header = encode_own(frame.header, HEADER_LIMITS)
     head = _HEAD.pack(VERSION, frame.kind, len(header)) + header
     return [head, frame.body] if len(frame.body) else [head]
 
@@ -83,7 +83,7 @@ def pack_stream(frame: Frame, limit: int = MAX_FRAME_BYTES) -> list[Bytes]:
     Raises:
         ValueError: it is larger than `limit` bytes, so that nobody would read it.
     """
-    header = encode(frame.header, HEADER_LIMITS)
+    header = encode_own(frame.header, HEADER_LIMITS)
     body = frame.body
     size = _HEAD.size + len(header) + len(body)
     if size > limit:

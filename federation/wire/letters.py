@@ -5,8 +5,8 @@ without another letter between, so a receiver holds at most one unfinished lette
 size is declared in the first part, and checked before room is made for it.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
 
 from federation.errors import LetterTooLarge, MalformedMessage
 from federation.spec.party import Party
@@ -20,8 +20,7 @@ LETTER_BYTES = 1 << 30
 _WORTH_KEEPING_BYTES = 64 << 10
 
 
-@dataclass(frozen=True, slots=True)
-class Letter:
+class Letter(NamedTuple):
     """A whole letter as it was received, not decoded yet."""
 
     sender: Party
@@ -66,8 +65,14 @@ def seal_letter(
     part_bytes: int = PART_BYTES,
     *,
     spares: Spares | None = None,
+    beside: Mapping[str, Any] | None = None,
 ) -> Iterator[Frame]:
-    """The frames of a letter, each sealed when it is asked for; large ones into `spares`."""
+    """The frames of a letter, each sealed when it is asked for.
+
+    Args:
+        spares: room for large parts.
+        beside: what the header of the first part says too; it is not sealed.
+    """
     view, size = memoryview(data), len(data)
     for number, start in enumerate(range(0, max(size, 1), part_bytes)):
         last = start + part_bytes >= size
@@ -79,7 +84,10 @@ def seal_letter(
         else:
             body = spares.take(len(content) + TAG_BYTES)
             key.seal_into(part, content, body)
-        yield Frame(FrameKind.LETTER, {**key.address, **part.header()}, body)
+        header = {**key.address, **part.header()}
+        if beside is not None and not number:
+            header |= beside
+        yield Frame(FrameKind.LETTER, header, body)
 
 
 class LetterReader:

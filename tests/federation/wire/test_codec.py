@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from federation.errors import MalformedMessage
-from federation.wire.codec import BigIntVector, Limits, StringVector, decode, encode
+from federation.wire.codec import BigIntVector, Limits, StringVector, decode, encode, encode_own
 
 ARRAY, BIG_INTS, BIG_INT, STRINGS = 1, 2, 3, 4
 
@@ -246,3 +246,19 @@ def test_messages_of_several_threads_do_not_mix() -> None:
     values = [{"thread": number, "text": "x" * number} for number in range(200)]
     with ThreadPoolExecutor(4) as threads:
         assert list(threads.map(decode, threads.map(encode, values))) == values
+
+
+@pytest.mark.parametrize(
+    "header",
+    [{}, {"seq": 1, "scope": ["epoch", 3]}, {"blob": bytes(5000)}, {"n": 1 << 70}],
+    ids=["empty", "small", "large", "big integer"],
+)
+def test_what_is_written_here_has_the_bytes_that_anything_has(header: dict[str, Any]) -> None:
+    assert encode_own(header) == encode(header)
+
+
+def test_what_is_written_here_holds_the_limits_too() -> None:
+    with pytest.raises(ValueError, match="larger than the limit"):
+        encode_own({"blob": bytes(5000)}, Limits(size_bytes=4000))
+    with pytest.raises(TypeError):
+        encode_own({"set": {1}})

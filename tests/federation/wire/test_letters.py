@@ -52,6 +52,16 @@ def test_buffers_of_received_parts_are_sealed_into_again() -> None:
     assert len(buffers) == 1
 
 
+def test_what_stands_beside_a_letter_is_said_once_and_not_sealed() -> None:
+    first, second = seal_letter(SealingKey(KEY, HERE), (), "t", b"abcdefgh", 4, beside={"n": 1})
+    assert (first.header["n"], "n" in second.header) == (1, False)
+    there = reader()
+    assert there.read(replace(first, header=first.header | {"n": 2})) is None
+    letter = there.read(second)
+    assert letter is not None
+    assert letter.data == b"abcdefgh"
+
+
 def test_parts_are_sealed_when_they_are_asked_for() -> None:
     key = SealingKey(KEY, HERE)
     parts = seal_letter(key, (), "t", bytes(100), 10)

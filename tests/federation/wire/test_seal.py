@@ -81,7 +81,7 @@ def test_a_part_whose_place_was_altered_is_refused_by_name(change: dict[str, Any
     sealing, opening = pair()
     body = sealing.seal(part(), b"content")
     with pytest.raises(AlteredLetter):
-        opening.open(opening.expect(header(replace(part(), **change))), body)
+        opening.open(opening.expect(header(part()._replace(**change))), body)
 
 
 @pytest.mark.parametrize("at", [0, 3, -1])
