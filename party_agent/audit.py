@@ -13,7 +13,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +54,7 @@ class Audit:
         chain = self._open.get(row.job_id)
         if chain is None:
             chain = self._open[row.job_id] = _Chain(self.path(row.job_id))
-        chain.append({"time_ms": now_ms(), "inside": inside, **asdict(row)})
+        chain.append({"time_ms": now_ms(), "inside": inside, **row.as_dict()})
 
     def close(self, job_id: str) -> tuple[int, str] | None:
         """End a job's file for now: its rows and last hash; None if nothing was written."""
@@ -131,8 +131,9 @@ class _Chain:
 
     def append(self, row: dict[str, Any]) -> None:
         row["previous"] = self.head
-        head = _hash(self.head, _written(row))
-        line = f"{_written({**row, 'hash': head})}\n".encode()
+        written = _written(row)
+        head = _hash(self.head, written)
+        line = f'{written[:-1]},"hash":"{head}"}}\n'.encode()
         if os.write(self._file, line) != len(line):
             raise OSError("the audit file could not be written to its end")
         self.head = head

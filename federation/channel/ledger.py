@@ -43,6 +43,10 @@ class LedgerRow:
     shape: str
     bytes: int
 
+    def as_dict(self) -> dict[str, Any]:
+        """The row, name by name."""
+        return {name: getattr(self, name) for name in LedgerRow.__slots__}
+
     @classmethod
     def of(cls, header: Mapping[str, Any]) -> "LedgerRow":
         """The row of a letter, from the header of its first part with the entry under `LEDGER`.

@@ -40,6 +40,13 @@ def test_rows_come_back_in_order_with_the_time(written: Path) -> None:
     assert all(row["time_ms"] > 0 and "hash" not in row for row in rows)
 
 
+def test_every_line_is_json_without_blanks_and_ends_with_its_hash(written: Path) -> None:
+    for line in written.read_text().splitlines():
+        said = json.loads(line)
+        assert json.dumps(said, separators=(",", ":")) == line
+        assert list(said)[-2:] == ["previous", "hash"]
+
+
 def test_a_row_is_in_the_file_when_the_note_returns(tmp_path: Path) -> None:
     audit = Audit(tmp_path)
     audit.note(letter("w"), inside=False)
