@@ -31,20 +31,24 @@ def rehearse() -> None:
         home = Home(Path(folder))
         rows = Table(Schema("id", ("x",)), pa.table({"id": ["1"], "x": ["1"]}))
         TableStore(home.tables).write(_TABLE.namespace, _TABLE.name, rows)
-        run_loop(_play(Start(_order(), "0", {}, home.root, home.tables)))
+        run_loop(play(Start(_order(), "0", {}, home.root, home.tables).to_wire()))
 
 
-async def _play(start: Start) -> None:
-    """Be the agent of one task."""
+async def play(order: bytes) -> None:
+    """Be the agent of one task.
+
+    Raises:
+        ExceptionGroup: the task broke off; it does not hang up then, and would be waited for.
+    """
     mine, theirs = socket.socketpair()
-    task = asyncio.create_task(work(theirs))
-    stream = await FrameStream.over(mine)
-    await stream.receive()
-    stream.put(Frame(FrameKind.ORDER, {}, start.to_wire()))
-    while (await stream.receive()).header.get("type") != "end":
-        continue
-    await stream.close()
-    await task
+    async with asyncio.TaskGroup() as group:
+        group.create_task(work(theirs))
+        stream = await FrameStream.over(mine)
+        await stream.receive()
+        stream.put(Frame(FrameKind.ORDER, {}, order))
+        while (await stream.receive()).header.get("type") != "end":
+            continue
+        await stream.close()
 
 
 def _order() -> RunTask:
