@@ -64,7 +64,8 @@ def policy_check(
             default = allowed.default or ("allow" if standalone else "refuse")
             typer.echo(
                 f"{kept.policy}: default {default}, {len(allowed.allow)} allow and "
-                f"{len(allowed.refuse)} refuse rules, tables of {allowed.least_rows} rows or more"
+                f"{len(allowed.refuse)} refuse rules, tables of {allowed.least_rows} rows or more, "
+                f"bins of {allowed.least_bin_rows} or more"
             )
             return
         for name in component or [""]:

@@ -53,10 +53,11 @@ def test_every_kind_of_question_can_be_granted(tmp_path: Path, what: str) -> Non
 
 
 def test_a_check_without_a_question_sums_the_policy_up(tmp_path: Path) -> None:
-    (tmp_path / "policy.toml").write_text("least_rows = 7\n")
+    (tmp_path / "policy.toml").write_text("least_rows = 7\nleast_bin_rows = 3\n")
     said = run(tmp_path, "policy", "check").stdout
     assert "default refuse" in said
     assert "7 rows" in said
+    assert "bins of 3" in said
 
 
 def test_a_policy_that_is_none_is_told_with_its_flaw(tmp_path: Path) -> None:
