@@ -161,7 +161,7 @@ CASES = (
         GLM,
         {**STEEP, "learning_rate": 0.2, "max_iter": 40},
     ),
-    Case("HeteroLR", "default_credit_hetero", "y", 1e-3, TAYLOR, {**SQN, "max_iter": 14}),
+    Case("HeteroLR", "default_credit_hetero", "y", 1e-3, TAYLOR, {**SQN, "max_iter": 18}),
     Case("HomoLR", "default_credit_hetero", "y", 1e-3, EXACT, {**DESCENT, "max_iter": 400}),
 )
 
