@@ -34,8 +34,8 @@ from federation.crypto.scheme import Encrypted, PrivateKey, PublicKey
 from federation.errors import BadCiphertext, FixedPointOverflow
 
 HIDING_BITS = 41
-MOST_NUMBER = 2.0**12
-"""What a single number in a slot may be at most."""
+MOST_NUMBER = 2.0**28
+"""What a single number in a slot may be at most: scores of unscaled columns stay far below."""
 FACTOR_BITS = 18 + DEFAULT_PRECISION
 """Of a factor as an integer."""
 

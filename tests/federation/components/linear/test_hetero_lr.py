@@ -42,6 +42,17 @@ async def test_every_optimizer_ends_at_the_weights_of_the_pooled_rows(
     ]
 
 
+async def test_columns_that_nobody_scaled_are_trained_on(play: Any, bench: Any) -> None:
+    split = bench.drawn(34, [2, 3])
+    for part in (split.guest, *split.hosts):
+        part *= 1e6
+    conf = {**bench.quiet, "learning_rate": 0.15, "alpha": 0.1, "max_iter": 2}
+    played = await play(hetero_lr, conf, split.ports())
+    clear = bench.clear(split, epochs=2)
+    np.testing.assert_allclose(bench.weights(played)[0], clear.weights, rtol=1e-4)
+    assert played[bench.arbiter].summary["loss_history"] == pytest.approx(clear.losses, rel=1e-4)
+
+
 async def test_lasso_ends_at_the_weights_of_the_pooled_rows(play: Any, bench: Any) -> None:
     split = bench.drawn(34, [2, 3])
     conf = {**bench.quiet, "penalty": "L1", "learning_rate": 0.15, "alpha": 0.1}
