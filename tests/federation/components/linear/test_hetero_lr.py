@@ -2,6 +2,7 @@
 
 import ast
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -44,8 +45,7 @@ async def test_every_optimizer_ends_at_the_weights_of_the_pooled_rows(
 
 async def test_columns_that_nobody_scaled_are_trained_on(play: Any, bench: Any) -> None:
     split = bench.drawn(34, [2, 3])
-    for part in (split.guest, *split.hosts):
-        part *= 1e6
+    split = replace(split, guest=1e6 * split.guest, hosts=[1e6 * host for host in split.hosts])
     conf = {**bench.quiet, "learning_rate": 0.15, "alpha": 0.1, "max_iter": 2}
     played = await play(hetero_lr, conf, split.ports())
     clear = bench.clear(split, epochs=2)
