@@ -1,5 +1,6 @@
 """The smallest job, over real processes: three parties, of which two read a table."""
 
+import contextlib
 import statistics
 import time
 from typing import Any
@@ -71,6 +72,13 @@ def test_each_party_is_a_process_and_no_join_code_is_on_a_command_line(
     assert not any("--join" in process.cmdline() for process in processes_of(running))
 
 
+def lives(process: psutil.Process) -> bool:
+    """Whether a process runs; one that has ended may still be listed until init takes note."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return process.status() != psutil.STATUS_ZOMBIE
+    return False
+
+
 def test_stopping_ends_coordinator_agents_and_workers_within_two_seconds_and_a_bit() -> None:
     with standalone() as running:
         client = FlowClient(running.url)
@@ -83,5 +91,5 @@ def test_stopping_ends_coordinator_agents_and_workers_within_two_seconds_and_a_b
         took_s = time.perf_counter() - started
         _, left = psutil.wait_procs([*watched, *workers], timeout=1.0)
     assert len(watched) >= 4
-    assert left == []
+    assert [process for process in left if lives(process)] == []
     assert took_s < 3.0
