@@ -244,7 +244,7 @@ class FlowClient:
             if deadline is not None and time.monotonic() > deadline:
                 raise WaitedTooLong(f"job {job_id} is still {status} after {timeout_s:g} s")
             time.sleep(pause_s)
-            pause_s = min(pause_s * 1.5, 1.0)
+            pause_s = min(pause_s * 1.1, 1.0)  # late by a tenth of the job's time at most
 
     def deploy(
         self,
