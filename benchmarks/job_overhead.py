@@ -1,8 +1,8 @@
 """What running a job costs beside its work: submit to success of jobs that do next to nothing.
 
 Real processes: a standalone coordinator and an agent each for guest, host and arbiter, warm (one
-job has run before). FATE 2.2 standalone took 4.2 s for its no-op job on the same kind of machine, at
-another time, so it is no figure here.
+job has run before). FATE 2.2 standalone once took 4.2 s for its no-op job on the same kind of
+machine, which is no figure here: it was not measured beside ours.
 """
 
 import time
