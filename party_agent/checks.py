@@ -16,6 +16,7 @@ from federation.components.tables.loaders import cache_loader
 from federation.components.tables.upload import UploadParams, upload_of
 from federation.errors import (
     InvalidInput,
+    InvalidParameters,
     InvalidPolicy,
     NotFound,
     PolicyRefused,
@@ -182,12 +183,15 @@ def with_floors(brief: TaskBrief, rules: Rules) -> TaskBrief:
         InvalidPolicy: the policy can not be read.
         NotFound: there is no such component.
     """
-    least = rules.policy.least_bin_rows
-    if brief.role is not Role.HOST or FLOOR not in find_component(brief.module).params.model_fields:
+    least, params = rules.policy.least_bin_rows, find_component(brief.module).params
+    if brief.role is not Role.HOST or FLOOR not in params.model_fields:
         return brief
-    asked = brief.params.get(FLOOR, 1)
-    # What is no number is refused as such when the parameters are read.
-    if not isinstance(asked, int) or asked >= least:
+    try:
+        # As the component will read it: null and a number in quotes are numbers there.
+        asked = getattr(params.parse(brief.params), FLOOR)
+    except InvalidParameters:
+        return brief  # and refused as such, when the parameters are read
+    if asked >= least:
         return brief
     return brief.model_copy(update={"params": {**brief.params, FLOOR: least}})
 

@@ -40,6 +40,9 @@ def rules(root: Path, policy: str) -> Rules:
     [
         ("least_bin_rows = 20", {}, 20),
         ("least_bin_rows = 20", {"least_bin_rows": 5}, 20),
+        ("least_bin_rows = 20", {"least_bin_rows": None}, 20),
+        ("least_bin_rows = 20", {"least_bin_rows": "5"}, 20),
+        ("least_bin_rows = 20", {"least_bin_rows": 5.0}, 20),
         ("least_bin_rows = 20", {"least_bin_rows": 50}, 50),
         ("", {"least_bin_rows": 5}, 5),
     ],
